@@ -1,0 +1,12 @@
+#define FMT_HEADER_ONLY 1
+#include <fmt/format.h>
+
+namespace hutch {
+
+// Declared in base/format.h, which this file must not include: fmt/core.h there would be read
+// without FMT_HEADER_ONLY.
+std::string format_values(fmt::string_view format, fmt::format_args args);
+
+std::string format_values(fmt::string_view format, fmt::format_args args) { return fmt::vformat(format, args); }
+
+}  // namespace hutch

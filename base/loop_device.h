@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "base/unique_fd.h"
+
+namespace hutch {
+
+// A loop device over an image file (loop(4)). It is set to clear itself with its last user, so once the file
+// system on it is mounted nothing has to be undone but the mount.
+struct LoopDevice {
+  UniqueFd fd;
+  std::string path;  // "/dev/loop3"
+};
+
+LoopDevice attach_loop_device(const std::string& image, bool read_only);
+
+}  // namespace hutch

@@ -1,0 +1,154 @@
+#include "base/process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <exception>
+#include <utility>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/format.h"
+#include "base/text.h"
+
+namespace hutch {
+
+namespace {
+
+constexpr const char* kPath = "/usr/local/sbin:/usr/local/bin:/sbin:/bin:/usr/sbin:/usr/bin";
+constexpr std::size_t kErrorLimit = 64U << 10;
+
+std::pair<UniqueFd, UniqueFd> make_pipe() {
+  int fds[2];
+  check(::pipe2(fds, O_CLOEXEC), "cannot create a pipe");
+  return {UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+[[noreturn]] void exec_program(const std::vector<std::string>& argv, const ProgramOptions& options,
+                               int in, int out, int err, int failure) {
+  std::string message;
+  int error = 0;
+  try {
+    if (options.before_exec) options.before_exec();
+    ::dup2(in, 0);
+    if (!options.inherit_out) ::dup2(out, 1);
+    ::dup2(err, 2);
+    for (const int fd : options.keep_fds) ::fcntl(fd, F_SETFD, 0);
+    ::setenv("PATH", kPath, 1);
+    ::setenv("LC_ALL", "C", 1);
+    std::vector<char*> words;
+    for (const auto& word : argv) words.push_back(const_cast<char*>(word.c_str()));
+    words.push_back(nullptr);
+    ::execvp(words[0], words.data());
+    error = errno;
+  } catch (const Error& failed) {
+    error = failed.error_number();
+    message = failed.action();
+  } catch (const std::exception& failed) {
+    message = failed.what();
+  }
+  const std::string record = formatted("{} {}", error, message);
+  const ssize_t written = ::write(failure, record.data(), record.size());
+  ::_exit(written < 0 ? 126 : 127);
+}
+
+// Feeds the program's standard input and collects its outputs until both are closed.
+void exchange(UniqueFd in, const std::string& input, UniqueFd out, UniqueFd err, ProgramResult& result) {
+  std::size_t sent = 0;
+  if (input.empty()) in.reset();
+  while (in || out || err) {
+    pollfd fds[3] = {{in.get(), POLLOUT, 0}, {out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}};
+    if (::poll(fds, 3, -1) < 0) {
+      if (errno == EINTR) continue;
+      throw_errno("cannot wait for a program's output");
+    }
+    if (fds[0].revents != 0) {
+      const ssize_t count = ::write(in.get(), input.data() + sent, input.size() - sent);
+      // A program that does not want its input (EPIPE) is judged by its exit status.
+      if (count < 0 && errno != EINTR && errno != EAGAIN) in.reset();
+      if (count > 0) sent += static_cast<std::size_t>(count);
+      if (sent == input.size()) in.reset();
+    }
+    char buffer[16384];
+    for (auto [fd, sink] : {std::pair{&out, &result.out}, std::pair{&err, &result.err}}) {
+      const bool ready = fds[sink == &result.out ? 1 : 2].revents != 0;
+      if (!*fd || !ready) continue;
+      const ssize_t count = ::read(fd->get(), buffer, sizeof buffer);
+      if (count < 0 && errno == EINTR) continue;
+      if (count <= 0) fd->reset();
+      if (count > 0 && (sink == &result.out || sink->size() < kErrorLimit)) {
+        sink->append(buffer, static_cast<std::size_t>(count));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+bool ProgramResult::succeeded() const { return WIFEXITED(status) && WEXITSTATUS(status) == 0; }
+
+std::string ProgramResult::status_text() const {
+  if (WIFEXITED(status)) return formatted("exited with status {}", WEXITSTATUS(status));
+  const char* name = sigabbrev_np(WTERMSIG(status));
+  return name != nullptr ? formatted("killed by SIG{}", name) : formatted("killed by signal {}", WTERMSIG(status));
+}
+
+ProgramResult run_program(const std::vector<std::string>& argv, const ProgramOptions& options) {
+  auto [in_read, in_write] = make_pipe();
+  auto [out_read, out_write] = make_pipe();
+  auto [err_read, err_write] = make_pipe();
+  auto [failure_read, failure_write] = make_pipe();
+  // A program that closes its input early must not kill us.
+  struct sigaction ignore {}, before {};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &ignore, &before);
+  const pid_t pid = check(::fork(), "cannot fork");
+  if (pid == 0) {
+    ::sigaction(SIGPIPE, &before, nullptr);
+    exec_program(argv, options, in_read.get(), out_write.get(), err_write.get(), failure_write.get());
+  }
+  in_read.reset();
+  out_write.reset();
+  err_write.reset();
+  failure_write.reset();
+  if (options.inherit_out) out_read.reset();
+  ProgramResult result;
+  std::exception_ptr broken;
+  try {
+    exchange(std::move(in_write), options.input, std::move(out_read), std::move(err_read), result);
+  } catch (...) {
+    broken = std::current_exception();
+  }
+  while (::waitpid(pid, &result.status, 0) < 0 && errno == EINTR) {
+  }
+  ::sigaction(SIGPIPE, &before, nullptr);
+  if (broken) std::rethrow_exception(broken);
+  const std::string failure = read_fd(failure_read.get(), "the program's start record");
+  if (!failure.empty()) {
+    const auto blank = failure.find(' ');
+    const int error = static_cast<int>(parse_unsigned(failure.substr(0, blank)).value_or(0));
+    const std::string message = failure.substr(blank + 1);
+    throw Error(message.empty() ? formatted("cannot run '{}'", argv[0]) : message, error,
+                message.empty() && error == ENOENT ? formatted("install the program '{}'", argv[0]) : "");
+  }
+  return result;
+}
+
+ProgramResult run_checked(const std::vector<std::string>& argv, const ProgramOptions& options) {
+  ProgramResult result = run_program(argv, options);
+  if (!result.succeeded()) {
+    std::string text(trim(result.err));
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    throw Error(formatted("'{}' {}{}{}", join(argv, " "), result.status_text(), text.empty() ? "" : ": ", text));
+  }
+  return result;
+}
+
+}  // namespace hutch

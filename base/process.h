@@ -1,0 +1,36 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+
+namespace hutch {
+
+struct ProgramResult {
+  int status = 0;          // as waitpid(2) gives it
+  std::string out;         // standard output, where captured
+  std::string err;         // standard error, always captured (first 64 KiB)
+  bool succeeded() const;  // exited with 0
+  // "exited with status 2", "killed by SIGKILL"
+  std::string status_text() const;
+};
+
+struct ProgramOptions {
+  std::string input;          // written to standard input
+  bool inherit_out = false;   // standard output goes where ours goes instead of into `out`
+  // Runs in the child right before exec, for entering namespaces and the like; a throw there makes
+  // run_program throw.
+  std::function<void()> before_exec;
+  std::vector<int> keep_fds;  // descriptors that stay open in the program, under the same numbers
+};
+
+// Runs a host program (argv[0] is searched in /sbin:/bin:/usr/sbin:/usr/bin:/usr/local/...) with
+// LC_ALL=C and that PATH, and waits for it. Throws when it cannot be started (ENOENT: the hint names it).
+ProgramResult run_program(const std::vector<std::string>& argv, const ProgramOptions& options = {});
+
+// Same, and throws when it does not exit with 0; the message carries its standard error.
+ProgramResult run_checked(const std::vector<std::string>& argv, const ProgramOptions& options = {});
+
+}  // namespace hutch

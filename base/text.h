@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hutch {
+
+// Space, tab, CR, LF, FF and VT, whatever the locale.
+bool is_blank(char c);
+std::string_view trim(std::string_view text);
+
+// Splits at every `separator`; "a,,b" gives three parts, "" gives one empty part.
+std::vector<std::string_view> split(std::string_view text, char separator);
+// Splits at runs of blanks; never gives empty parts.
+std::vector<std::string_view> split_blanks(std::string_view text);
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
+
+std::string to_lower(std::string_view text);
+
+// The whole text as a decimal number; nothing for signs, blanks, other characters, or overflow.
+std::optional<std::uint64_t> parse_unsigned(std::string_view text);
+// Same with an optional leading '-'.
+std::optional<std::int64_t> parse_signed(std::string_view text);
+// The whole text as an unsigned octal number.
+std::optional<std::uint64_t> parse_octal(std::string_view text);
+
+// FNV-1a, 64 bits: names cache files by content; not a cryptographic hash.
+std::uint64_t fnv1a(std::string_view text, std::uint64_t seed = 0xcbf29ce484222325ULL);
+
+}  // namespace hutch

@@ -1,0 +1,44 @@
+# hutch_room(<name> SOURCES ... [LIBS ...]): one static library per folder, named hutch_<name>.
+# LIBS is the room's list of arrows (design: rooms); tests/arrows_test checks the includes against it.
+function(hutch_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;LIBS;PRIVATE_LIBS" ${ARGN})
+  add_library(hutch_${name} STATIC ${ROOM_SOURCES})
+  target_link_libraries(hutch_${name} PUBLIC hutch_flags ${ROOM_LIBS} PRIVATE ${ROOM_PRIVATE_LIBS})
+endfunction()
+
+# hutch_static_library(<PREFIX> <pkg-config module> <archive name>): imported target hutch::<archive>
+# for the static archive that Debian's -dev package ships, so that `pct` loads no shared copy of it.
+function(hutch_static_library prefix module archive)
+  pkg_check_modules(${prefix} REQUIRED ${module})
+  find_library(${prefix}_ARCHIVE lib${archive}.a REQUIRED)
+  add_library(hutch::${archive} STATIC IMPORTED GLOBAL)
+  set_target_properties(hutch::${archive} PROPERTIES
+    IMPORTED_LOCATION ${${prefix}_ARCHIVE}
+    INTERFACE_INCLUDE_DIRECTORIES "${${prefix}_INCLUDE_DIRS}")
+endfunction()
+
+# hutch_link_program(<target>): the link that performance.md measured: everything static for which an
+# archive exists, libc and libmnl shared. A sanitizer needs its own shared runtime, so it keeps the default.
+function(hutch_link_program target)
+  if(NOT HUTCH_SANITIZE)
+    target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc -Wl,--as-needed -Wl,--gc-sections
+      -Wl,-z,relro -Wl,-z,now)
+  endif()
+endfunction()
+
+# hutch_test(<name> SOURCES ... LIBS ... [LABELS ...] [TIMEOUT s]): one GoogleTest program; every case is a
+# CTest test of its own.
+function(hutch_test name)
+  cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
+  add_executable(${name} ${T_SOURCES})
+  target_link_libraries(${name} PRIVATE hutch_flags ${T_LIBS} GTest::gmock GTest::gtest_main)
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 120)
+  endif()
+  if(NOT T_LABELS)
+    set(T_LABELS unit)
+  endif()
+  include(GoogleTest)
+  gtest_discover_tests(${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT})
+endfunction()

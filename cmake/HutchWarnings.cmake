@@ -1,0 +1,15 @@
+# Every target of the project links this: warnings are errors, sanitizers where asked for.
+add_library(hutch_flags INTERFACE)
+target_compile_options(hutch_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+  -Wold-style-cast -Wcast-qual -Woverloaded-virtual -Wnull-dereference -Wundef -Wimplicit-fallthrough
+  # Designated initializers leave fields at their defaults on purpose.
+  -Wno-missing-field-initializers)
+target_compile_definitions(hutch_flags INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS=64)
+target_include_directories(hutch_flags INTERFACE ${PROJECT_SOURCE_DIR})
+
+if(HUTCH_SANITIZE)
+  target_compile_options(hutch_flags INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(hutch_flags INTERFACE -fsanitize=address,undefined)
+endif()

@@ -1,0 +1,231 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/origin.h"
+#include "cgroupv2/resources.h"
+
+// What a container is, resolved: no words of PVE or LXC, no "unset", no live descriptors. The config room
+// makes it, the planner reads it. Everything that can cause a kernel operation carries its Origin.
+namespace hutch {
+
+// One line of an id map (user_namespaces(7)): `count` ids from `inside` on are the host's from `host` on.
+struct IdRange {
+  std::uint32_t inside = 0;
+  std::uint32_t host = 0;
+  std::uint32_t count = 0;
+  Origin origin;
+  bool operator==(const IdRange&) const = default;
+};
+
+// Both lists empty: no user namespace, the container is privileged.
+struct IdMap {
+  std::vector<IdRange> uids;
+  std::vector<IdRange> gids;
+
+  bool empty() const { return uids.empty() && gids.empty(); }
+  // The host id of a container id; nothing when it is not mapped. The identity when the map is empty.
+  std::optional<uid_t> host_uid(std::uint32_t inside) const { return host_id(uids, inside); }
+  std::optional<gid_t> host_gid(std::uint32_t inside) const { return host_id(gids, inside); }
+  bool operator==(const IdMap&) const = default;
+
+ private:
+  std::optional<std::uint32_t> host_id(const std::vector<IdRange>& ranges, std::uint32_t inside) const {
+    if (empty()) return inside;
+    for (const auto& range : ranges) {
+      if (inside >= range.inside && inside - range.inside < range.count) {
+        return range.host + (inside - range.inside);
+      }
+    }
+    return std::nullopt;
+  }
+};
+
+// The namespaces that a container gets for itself (clone3(2) flags CLONE_NEW*).
+struct NamespaceSet {
+  bool mount = true;
+  bool pid = true;
+  bool net = true;
+  bool ipc = true;
+  bool uts = true;
+  bool cgroup = true;
+  bool user = false;
+  bool time = false;
+  // time_namespaces(7): offsets in nanoseconds, only with `time`.
+  std::int64_t boottime_offset_ns = 0;
+  std::int64_t monotonic_offset_ns = 0;
+  bool operator==(const NamespaceSet&) const = default;
+};
+
+// How ids on a volume's disk relate to the container's.
+enum class DiskIds {
+  // As PVE stores them: the file system holds host ids (100000 for the container's root).
+  host,
+  // The file system holds the container's ids (0 for its root): needs an id-mapped mount when the
+  // container has an id map (`idmap=passthrough`).
+  container,
+};
+
+// A file system that comes with the container: its rootfs and the mount points mp0, mp1, ...
+struct VolumeSpec {
+  enum class Kind { directory, image, block_device };
+  std::string key;     // "rootfs", "mp0"
+  Kind kind = Kind::directory;
+  std::string source;  // absolute host path of the directory, image file or device
+  std::string target;  // absolute path inside the container; "/" for the rootfs
+  bool bind = false;   // a host directory named in the config (not a volume of a storage)
+  bool read_only = false;
+  std::uint64_t mount_attributes = 0;  // MOUNT_ATTR_NODEV and so on, besides read_only
+  // Options for the file system driver ("discard", "acl", "noload"); an empty value is a flag.
+  std::vector<std::pair<std::string, std::string>> fs_options;
+  DiskIds disk_ids = DiskIds::host;
+  Origin origin;
+  bool operator==(const VolumeSpec&) const = default;
+};
+
+// An extra mount (`lxc.mount.entry`).
+struct MountSpec {
+  enum class Create { no, directory, file };
+  enum class Propagation { unchanged, shared, slave, private_, unbindable };
+  std::string source;
+  std::string target;  // relative to the container's root, no leading slash
+  std::string type;    // file system type; ignored for a bind
+  bool bind = false;
+  bool recursive = false;        // rbind
+  bool source_in_root = false;   // option `relative`: source is below the container's root
+  bool optional = false;
+  bool id_mapped = false;        // `idmap=container`
+  Create create = Create::no;
+  std::uint64_t attributes_set = 0;    // MOUNT_ATTR_*
+  std::uint64_t attributes_clear = 0;
+  Propagation propagation = Propagation::unchanged;
+  bool propagation_recursive = false;
+  std::vector<std::pair<std::string, std::string>> fs_options;
+  Origin origin;
+  bool operator==(const MountSpec&) const = default;
+};
+
+enum class ProcMount { none, mixed, read_write };
+enum class SysMount { none, read_only, mixed, read_write };
+enum class CgroupMount { none, read_write, read_only };
+
+// A veth pair into a bridge (`net[n]`).
+struct LinkSpec {
+  unsigned index = 0;      // the n of net<n>
+  std::string name;        // inside
+  std::string host_name;   // "veth100i0"
+  std::string bridge;      // empty: not attached to a bridge
+  std::string mac;         // inside; "BC:24:11:12:34:56"; empty: the kernel's random one
+  std::optional<std::uint32_t> mtu;  // nothing: the bridge's
+  bool link_down = false;  // created, but down and off the bridge
+  // The runtime configures the addresses and brings the interface up (`host-managed`).
+  bool configure = false;
+  std::vector<std::string> addresses;  // CIDR, both families
+  std::string gateway4;
+  std::string gateway6;
+  Origin origin;
+  bool operator==(const LinkSpec&) const = default;
+};
+
+// Names without CAP_ and in lower case, as config files have them ("sys_time").
+struct CapabilitySpec {
+  std::vector<Located<std::string>> drop;
+  // When set, everything else is dropped (and `drop` is empty).
+  std::optional<std::vector<Located<std::string>>> keep;
+  bool operator==(const CapabilitySpec&) const = default;
+};
+
+// Text of an LXC seccomp policy, version 2 (lxc-security: policy files); empty: no filter.
+struct SeccompSpec {
+  std::string policy;
+  Origin origin;
+  bool operator==(const SeccompSpec&) const = default;
+};
+
+struct AppArmorSpec {
+  // "generated", "unconfined", "unchanged", or the name of a loaded profile.
+  std::string profile = "generated";
+  std::vector<Located<std::string>> raw_rules;  // for "generated"
+  bool allow_nesting = false;
+  bool allow_incomplete = false;
+  Origin origin;
+  bool operator==(const AppArmorSpec&) const = default;
+};
+
+// setrlimit(2); nothing means RLIM_INFINITY. `name` is without RLIMIT_ and in lower case ("nofile").
+struct RlimitSpec {
+  std::string name;
+  std::optional<std::uint64_t> soft;
+  std::optional<std::uint64_t> hard;
+  Origin origin;
+  bool operator==(const RlimitSpec&) const = default;
+};
+
+struct InitSpec {
+  std::vector<std::string> argv = {"/sbin/init"};
+  std::string cwd = "/";
+  std::uint32_t uid = 0;  // inside
+  std::uint32_t gid = 0;
+  std::vector<std::uint32_t> groups;
+  std::vector<Located<std::string>> environment;  // "NAME=value", besides container= and container_ttys=
+  Origin origin;
+  bool operator==(const InitSpec&) const = default;
+};
+
+// Signal numbers; nothing for `halt` means: SIGRTMIN+3 if init blocks it, else SIGPWR.
+struct SignalSpec {
+  std::optional<int> halt;
+  std::optional<int> reboot;
+  std::optional<int> stop;
+  bool operator==(const SignalSpec&) const = default;
+};
+
+struct ContainerSpec {
+  std::uint32_t vmid = 0;
+  std::string config_path;  // where it was read from, for messages
+  std::string hostname;
+  bool personality_32bit = false;
+  bool unprivileged = false;  // always equal to !id_map.empty()
+  IdMap id_map;
+  NamespaceSet namespaces;
+
+  VolumeSpec rootfs;
+  std::vector<VolumeSpec> mount_points;  // in index order
+  std::vector<MountSpec> mounts;         // in config order
+  ProcMount proc = ProcMount::mixed;
+  SysMount sys = SysMount::mixed;
+  CgroupMount cgroup = CgroupMount::read_write;
+  // Fresh proc and sysfs at /dev/.lxc, so that nested user namespaces may mount their own.
+  bool nesting_mounts = false;
+
+  bool autodev = true;
+  std::uint64_t dev_size = 500000;  // bytes of the tmpfs on /dev
+  std::uint32_t pty_max = 1024;
+  std::uint32_t tty_count = 2;
+  std::string tty_directory;  // "" or "lxc": below /dev
+  bool console = true;
+
+  std::vector<LinkSpec> links;
+  cgroupv2::Resources resources;
+  cgroupv2::DevicePolicy devices;
+
+  InitSpec init;
+  SignalSpec signals;
+  CapabilitySpec capabilities;
+  bool no_new_privs = false;
+  SeccompSpec seccomp;
+  AppArmorSpec apparmor;
+  std::vector<RlimitSpec> rlimits;
+  std::vector<std::pair<std::string, Located<std::string>>> sysctls;  // "kernel.msgmax" -> value
+
+  bool operator==(const ContainerSpec&) const = default;
+};
+
+}  // namespace hutch
