@@ -1,12 +1,9 @@
 #include "base/files.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
-#include <vector>
 
 #include "base/error.h"
 #include "base/format.h"
@@ -27,12 +24,15 @@ std::uint64_t resolve_flags(Resolve resolve) {
 
 int open_raw(int dirfd, const std::string& path, int flags, mode_t mode, Resolve resolve) {
   if (resolve == Resolve::host) return ::openat(dirfd, path.c_str(), flags | O_CLOEXEC, mode);
-  for (;;) {
-    const int fd = sys::openat2(dirfd, path.c_str(), static_cast<std::uint64_t>(flags | O_CLOEXEC), mode,
-                                resolve_flags(resolve));
-    // openat2(2): EAGAIN means that a rename or mount raced with the walk, "try again".
-    if (fd >= 0 || errno != EAGAIN) return fd;
+  // openat2(2): EAGAIN means that a rename or mount raced with the walk, "try again"; but a guest that
+  // renames without end must not hold the host up.
+  int fd = -1;
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    fd = sys::openat2(dirfd, path.c_str(), static_cast<std::uint64_t>(flags | O_CLOEXEC), mode,
+                      resolve_flags(resolve));
+    if (fd >= 0 || errno != EAGAIN) break;
   }
+  return fd;
 }
 
 const char* verb(int flags) {
@@ -54,8 +54,9 @@ UniqueFd open_file(int dirfd, const std::string& path, int flags, mode_t mode, R
   const int fd = open_raw(dirfd, path, flags, mode, resolve);
   if (fd < 0) {
     const int saved = errno;
-    throw Error(formatted("cannot {} '{}'", verb(flags), path), saved,
-                saved == ELOOP && resolve == Resolve::no_symlinks ? "a symlink on this path is not followed" : "");
+    throw Error(
+        formatted("cannot {} '{}'", verb(flags), path), saved,
+        saved == ELOOP && resolve == Resolve::no_symlinks ? "a symlink on this path is not followed" : "");
   }
   return UniqueFd(fd);
 }
@@ -80,14 +81,35 @@ std::string read_fd(int fd, std::string_view what, std::size_t limit) {
   }
 }
 
+namespace {
+
+// Reads what an O_PATH descriptor stands for. Opening a pipe or a device that a guest put in the place of a
+// file would hang or have effects, so only a regular file is opened.
+std::string read_located(const UniqueFd& located, const std::string& path) {
+  struct stat status {};
+  check(::fstat(located.get(), &status), formatted("cannot stat '{}'", path));
+  if (S_ISDIR(status.st_mode)) throw Error(formatted("cannot read '{}'", path), EISDIR);
+  if (!S_ISREG(status.st_mode)) {
+    throw Error(formatted("cannot read '{}'", path), EINVAL, "it is not a regular file");
+  }
+  const std::string link = formatted("/proc/self/fd/{}", located.get());
+  const UniqueFd fd(::open(link.c_str(), O_RDONLY | O_NOCTTY | O_CLOEXEC));
+  if (!fd) throw_errno(formatted("cannot open '{}'", path));
+  return read_fd(fd.get(), path);
+}
+
+}  // namespace
+
 std::string read_file(int dirfd, const std::string& path, Resolve resolve) {
-  return read_fd(open_file(dirfd, path, O_RDONLY | O_NOCTTY, 0, resolve).get(), path);
+  if (resolve != Resolve::host) return read_located(open_file(dirfd, path, O_PATH, 0, resolve), path);
+  return read_fd(open_file(dirfd, path, O_RDONLY | O_NOCTTY).get(), path);
 }
 
 std::optional<std::string> read_file_if_exists(int dirfd, const std::string& path, Resolve resolve) {
-  const auto fd = open_if_exists(dirfd, path, O_RDONLY | O_NOCTTY, resolve);
+  const bool guest = resolve != Resolve::host;
+  const auto fd = open_if_exists(dirfd, path, guest ? O_PATH : O_RDONLY | O_NOCTTY, resolve);
   if (!fd) return std::nullopt;
-  return read_fd(fd->get(), path);
+  return guest ? read_located(*fd, path) : read_fd(fd->get(), path);
 }
 
 void write_fd(int fd, std::string_view content, std::string_view what) {
@@ -120,7 +142,8 @@ void replace_file(int dirfd, const std::string& path, std::string_view content, 
   try {
     UniqueFd file = open_file(directory.get(), temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     write_fd(file.get(), content, path);
-    if (owner) check(::fchown(file.get(), owner->uid, owner->gid), formatted("cannot change the owner of '{}'", path));
+    if (owner)
+      check(::fchown(file.get(), owner->uid, owner->gid), formatted("cannot change the owner of '{}'", path));
     check(::fchmod(file.get(), mode), formatted("cannot change the mode of '{}'", path));
     check(::fsync(file.get()), formatted("cannot write '{}'", path));
     check(::renameat(directory.get(), temporary.c_str(), directory.get(), name.c_str()),
@@ -132,57 +155,24 @@ void replace_file(int dirfd, const std::string& path, std::string_view content, 
   check(::fsync(directory.get()), formatted("cannot write directory '{}'", directory_path));
 }
 
-void make_directories(const std::string& path, mode_t mode) {
-  if (path.empty() || path == "/") return;
-  if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return;
-  if (errno != ENOENT) throw_errno(formatted("cannot create directory '{}'", path));
-  make_directories(split_path(path).first, mode);
-  if (::mkdir(path.c_str(), mode) < 0 && errno != EEXIST) {
-    throw_errno(formatted("cannot create directory '{}'", path));
-  }
-}
-
 namespace {
 
-struct CloseDir {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
-void remove_entries(UniqueFd directory_fd, const std::string& shown, dev_t device) {
-  const std::unique_ptr<DIR, CloseDir> directory(::fdopendir(directory_fd.get()));
-  if (!directory) throw_errno(formatted("cannot list '{}'", shown));
-  const int fd = directory_fd.release();  // owned by `directory` now
-  std::vector<std::string> names;
-  errno = 0;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
-  if (errno != 0) throw_errno(formatted("cannot list '{}'", shown));
-  for (const auto& name : names) {
-    if (::unlinkat(fd, name.c_str(), 0) == 0 || errno == ENOENT) continue;
-    if (errno != EISDIR && errno != EPERM) throw_errno(formatted("cannot remove '{}/{}'", shown, name));
-    UniqueFd child = open_file(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    struct stat status {};
-    check(::fstat(child.get(), &status), formatted("cannot stat '{}/{}'", shown, name));
-    if (status.st_dev != device) {
-      throw Error(formatted("cannot remove '{}/{}'", shown, name), EXDEV, "another file system is mounted there");
-    }
-    remove_entries(std::move(child), shown + "/" + name, device);
-    check(::unlinkat(fd, name.c_str(), AT_REMOVEDIR), formatted("cannot remove '{}/{}'", shown, name));
-  }
+// Creates one directory; false when its parent is missing.
+bool make_directory(const std::string& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) == 0) return true;
+  const int failure = errno;
+  if (failure == ENOENT) return false;
+  struct stat status {};
+  if (failure == EEXIST && ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return true;
+  throw Error(formatted("cannot create directory '{}'", path), failure);
 }
 
 }  // namespace
 
-void remove_tree(int dirfd, const std::string& name) {
-  if (::unlinkat(dirfd, name.c_str(), 0) == 0 || errno == ENOENT) return;
-  if (errno != EISDIR && errno != EPERM) throw_errno(formatted("cannot remove '{}'", name));
-  UniqueFd directory = open_file(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  struct stat status {};
-  check(::fstat(directory.get(), &status), formatted("cannot stat '{}'", name));
-  remove_entries(std::move(directory), name, status.st_dev);
-  check(::unlinkat(dirfd, name.c_str(), AT_REMOVEDIR), formatted("cannot remove '{}'", name));
+void make_directories(const std::string& path, mode_t mode) {
+  if (path.empty() || path == "/" || make_directory(path, mode)) return;
+  make_directories(split_path(path).first, mode);
+  if (!make_directory(path, mode)) throw Error(formatted("cannot create directory '{}'", path), ENOENT);
 }
 
 bool path_exists(int dirfd, const std::string& path) {

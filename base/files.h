@@ -34,6 +34,7 @@ std::optional<UniqueFd> open_if_exists(int dirfd, const std::string& path, int f
 
 // Reads to end-of-file. `limit` bytes at most, more is an error (EFBIG).
 std::string read_fd(int fd, std::string_view what, std::size_t limit = 64U << 20);
+// Below a rootfs (Resolve other than host) only regular files are opened; EINVAL for pipes, devices, sockets.
 std::string read_file(int dirfd, const std::string& path, Resolve resolve = Resolve::host);
 std::optional<std::string> read_file_if_exists(int dirfd, const std::string& path,
                                                Resolve resolve = Resolve::host);
@@ -55,12 +56,13 @@ struct Owner {
 void replace_file(int dirfd, const std::string& path, std::string_view content, mode_t mode,
                   std::optional<Owner> owner = std::nullopt, Resolve resolve = Resolve::host);
 
-// mkdir -p. Returns nothing; existing directories are left as they are.
+// mkdir -p. Existing directories are left as they are; EEXIST when something else has the name.
 void make_directories(const std::string& path, mode_t mode = 0755);
 
 // Removes a file or a whole directory tree below `dirfd` without following symlinks or crossing into other
-// mounts (a mounted directory below is an error). A missing name is fine.
-void remove_tree(int dirfd, const std::string& name);
+// mounts: a mounted directory, also a bind mount of the same file system, is an error (EXDEV or EBUSY) and
+// keeps its content. Any depth of nesting costs a handful of descriptors. A missing name is fine.
+void remove_tree(int dirfd, const std::string& path);
 
 // Whether the path exists (lstat-like; errors other than ENOENT and ENOTDIR throw).
 bool path_exists(int dirfd, const std::string& path);

@@ -31,8 +31,8 @@ std::pair<UniqueFd, UniqueFd> make_pipe() {
   return {UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
-[[noreturn]] void exec_program(const std::vector<std::string>& argv, const ProgramOptions& options,
-                               int in, int out, int err, int failure) {
+[[noreturn]] void exec_program(const std::vector<std::string>& argv, const ProgramOptions& options, int in,
+                               int out, int err, int failure) {
   std::string message;
   int error = 0;
   try {
@@ -92,12 +92,15 @@ void exchange(UniqueFd in, const std::string& input, UniqueFd out, UniqueFd err,
 
 }  // namespace
 
-bool ProgramResult::succeeded() const { return WIFEXITED(status) && WEXITSTATUS(status) == 0; }
+bool ProgramResult::succeeded() const {
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
 
 std::string ProgramResult::status_text() const {
   if (WIFEXITED(status)) return formatted("exited with status {}", WEXITSTATUS(status));
   const char* name = sigabbrev_np(WTERMSIG(status));
-  return name != nullptr ? formatted("killed by SIG{}", name) : formatted("killed by signal {}", WTERMSIG(status));
+  return name != nullptr ? formatted("killed by SIG{}", name)
+                         : formatted("killed by signal {}", WTERMSIG(status));
 }
 
 ProgramResult run_program(const std::vector<std::string>& argv, const ProgramOptions& options) {
@@ -106,7 +109,8 @@ ProgramResult run_program(const std::vector<std::string>& argv, const ProgramOpt
   auto [err_read, err_write] = make_pipe();
   auto [failure_read, failure_write] = make_pipe();
   // A program that closes its input early must not kill us.
-  struct sigaction ignore {}, before {};
+  struct sigaction ignore {
+  }, before{};
   ignore.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &ignore, &before);
   const pid_t pid = check(::fork(), "cannot fork");
@@ -114,6 +118,8 @@ ProgramResult run_program(const std::vector<std::string>& argv, const ProgramOpt
     ::sigaction(SIGPIPE, &before, nullptr);
     exec_program(argv, options, in_read.get(), out_write.get(), err_write.get(), failure_write.get());
   }
+  // A blocking write of more than the pipe holds would wait for a program that itself waits until we read.
+  ::fcntl(in_write.get(), F_SETFL, O_NONBLOCK);
   in_read.reset();
   out_write.reset();
   err_write.reset();
@@ -146,7 +152,8 @@ ProgramResult run_checked(const std::vector<std::string>& argv, const ProgramOpt
   if (!result.succeeded()) {
     std::string text(trim(result.err));
     std::replace(text.begin(), text.end(), '\n', ' ');
-    throw Error(formatted("'{}' {}{}{}", join(argv, " "), result.status_text(), text.empty() ? "" : ": ", text));
+    throw Error(
+        formatted("'{}' {}{}{}", join(argv, " "), result.status_text(), text.empty() ? "" : ": ", text));
   }
   return result;
 }

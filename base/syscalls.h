@@ -28,6 +28,12 @@ inline int openat2(int dirfd, const char* path, std::uint64_t flags, std::uint64
   return static_cast<int>(::syscall(SYS_openat2, dirfd, path, &how, sizeof how));
 }
 
+// pidfd_open(2) and pidfd_send_signal(2): glibc 2.36 has them, but its header declares them with C++ linkage.
+inline int pidfd_open(pid_t pid, unsigned flags) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, flags)); }
+inline int pidfd_send_signal(int pidfd, int signal) {
+  return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
+}
+
 // pivot_root(2).
 inline int pivot_root(const char* new_root, const char* put_old) {
   return static_cast<int>(::syscall(SYS_pivot_root, new_root, put_old));

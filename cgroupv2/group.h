@@ -1,0 +1,84 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "cgroupv2/layout.h"
+#include "cgroupv2/writes.h"
+
+namespace hutch::cgroupv2 {
+
+// One container's control group: `path` ("lxc/100") holds the limits, its child `inner` ("ns") on the cgroup2
+// tree holds the processes and is delegated to the container. On v1 hierarchies there is no inner group:
+// processes sit in `path` itself. The object is a name, not an owner: nothing is removed on destruction.
+// Every call throws Error; the host's administrator is trusted, so paths are walked as the host walks them.
+class Group {
+ public:
+  // `path` is relative, without empty, "." and ".." parts; `inner` is a single name. Throws EINVAL otherwise.
+  Group(Layout layout, std::string path, std::string inner = "ns");
+
+  const Layout& layout() const { return layout_; }
+  const std::string& path() const { return path_; }
+  // <unified>/<path> and <unified>/<path>/<inner>, for freezer.h and statistics.h.
+  const std::string& directory() const { return directory_; }
+  const std::string& inner_directory() const { return inner_directory_; }
+
+  // Makes `path` and `path/inner` on the cgroup2 tree and `path` on every v1 hierarchy that `writes` names;
+  // enables cpu, cpuset, io, memory, pids (as far as the cgroup2 tree has them) and the controllers of
+  // `writes` down the path; gives v1 cpusets their parents' cpus and mems. Does not apply the writes.
+  // A group of that name that holds processes is an error naming one of them (EBUSY); a stale empty one is
+  // removed first. When it throws, what it made is removed again.
+  void create(const std::vector<PlacedWrite>& writes);
+
+  // Writes the limits into `path`; a failure carries the line's origin. Works on a live group, too: on v1 the
+  // pair memory.limit_in_bytes, memory.memsw.limit_in_bytes is written in the order that its change needs.
+  void apply(const std::vector<PlacedWrite>& writes) const;
+
+  // Moves a process into `path` on the v1 hierarchies that `create` made (one that is gone is an error).
+  // For the cgroup2 tree use open_inner() with CLONE_INTO_CGROUP.
+  void join(pid_t pid) const;
+  // The same without the wait: the `tasks` files of those groups, open for writing. A single-threaded process
+  // that writes "0" to each moves itself. cgroup.procs, and any other process's id, take a lock that every
+  // fork and exit on the host holds for reading; getting it costs an RCU grace period, some 8 ms, whenever
+  // nobody took it just before. Moving oneself by `tasks` does not take it (kernel/cgroup/cgroup.c,
+  // cgroup_procs_write_start, since Linux 5.18; older kernels wait). The kernel checks the opener's rights,
+  // so that a child in a user namespace may write to the descriptors it inherited.
+  std::vector<UniqueFd> open_v1_tasks() const;
+  // For a process that enters a running container: moves it into `path` on every v1 hierarchy where the group
+  // exists. (A group cannot vanish while the container's processes are in it.)
+  void join_existing(pid_t pid) const;
+
+  // O_DIRECTORY descriptors: of `path/inner` for CLONE_INTO_CGROUP, of `path` for the device filter.
+  UniqueFd open_inner() const;
+  UniqueFd open_limits() const;
+
+  // Hands `path/inner` to the container's root (cgroup-v2.rst: delegation): directory mode 0775 and, mode
+  // 0664, cgroup.procs and the files that /sys/kernel/cgroup/delegate lists get the group `gid` (host id);
+  // the owner stays. Files that this kernel does not have are left out; other failures throw.
+  void delegate(gid_t gid) const;
+
+  // Removes `path` with everything below it on all hierarchies, leaves first, then the parents of `path` that
+  // are empty now. Kills nothing: after a kill it waits at most `timeout` for the last process to be gone,
+  // then throws EBUSY naming one that is left. A group that does not exist is fine.
+  void remove(std::chrono::milliseconds timeout = std::chrono::milliseconds(2000)) const;
+
+ private:
+  void make_unified(const std::vector<PlacedWrite>& writes);
+  void make_v1(const std::string& hierarchy, const std::vector<PlacedWrite>& writes);
+
+  Layout layout_;
+  std::string path_;
+  std::string inner_;
+  std::string directory_;
+  std::string inner_directory_;
+  std::vector<std::string> made_v1_;  // hierarchies where create() made the group
+};
+
+// Whether `path` is a relative path of plain names, as Group needs it.
+bool is_group_path(std::string_view path);
+
+}  // namespace hutch::cgroupv2

@@ -1,0 +1,124 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "cli/arguments.h"
+#include "cli/command_table.h"
+
+namespace hutch::cli {
+
+namespace {
+
+// The exit status of every failure that no errno describes (pct-cli.md §1.4).
+constexpr int kFailure = 255;
+
+// What stands before the command name.
+struct GlobalOptions {
+  std::optional<std::string> root;
+  bool debug = false;
+  std::size_t used = 0;  // words
+};
+
+GlobalOptions take_global_options(const std::vector<std::string>& words) {
+  GlobalOptions options;
+  for (; options.used < words.size(); ++options.used) {
+    const std::string& word = words[options.used];
+    if (word == "--debug") {
+      options.debug = true;
+    } else if (word.starts_with("--root=")) {
+      options.root = word.substr(7);
+    } else if (word == "--root") {
+      if (++options.used == words.size()) {
+        throw ArgumentError("Option root requires an argument\n400 unable to parse option");
+      }
+      options.root = words[options.used];
+    } else {
+      break;
+    }
+  }
+  return options;
+}
+
+void check_positional_count(const CommandRow& row, const std::vector<std::string>& positional) {
+  if (positional.size() < row.optional_from) throw ArgumentError("400 not enough arguments");
+  if (row.tail == CommandRow::Tail::none && positional.size() > row.positional.size()) {
+    throw ArgumentError("400 too many arguments");
+  }
+}
+
+void parse_arguments(const CommandRow& row, const std::vector<std::string>& words, CommandContext& context) {
+  const std::vector<OptionRow> rows = row.options();
+  CanonicalArguments arguments = normalise_arguments(words, rows);
+  check_positional_count(row, arguments.positional);
+  std::vector<Problem> problems;
+  OptionValues options = parse_options(arguments.options, rows, problems);
+  if (!row.positional.empty() && std::string_view(row.positional.front()) == "vmid" &&
+      !arguments.positional.empty()) {
+    if (auto reason = check_vmid(arguments.positional.front())) problems.emplace_back("vmid", *reason);
+  }
+  raise_problems(std::move(problems));
+  context.set_arguments(std::move(options), std::move(arguments.positional));
+}
+
+std::string on_one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+int run_command(const CommandRow& row, const std::vector<std::string>& words, CommandContext& context) {
+  try {
+    parse_arguments(row, words, context);
+    const int status = row.function(context);
+    if (std::fflush(context.out()) != 0) throw_errno("cannot write the output");
+    if (context.warnings() > 0) {
+      std::fprintf(context.err(), "Task finished with %d warning(s)!\n", context.warnings());
+    }
+    return status;
+  } catch (const ArgumentError& error) {
+    std::fflush(context.out());
+    std::fprintf(context.err(), "%s\n%s\n", error.what(), usage_line(row).c_str());
+    return kFailure;
+  } catch (const Error& error) {
+    std::fflush(context.out());
+    const bool worker = context.in_worker();
+    std::fprintf(context.err(), "%s\n", worker ? on_one_line(error.what()).c_str() : error.what());
+    return worker || error.error_number() == 0 ? kFailure : error.error_number();
+  } catch (const std::exception& error) {
+    std::fflush(context.out());
+    std::fprintf(context.err(), "%s\n", on_one_line(error.what()).c_str());
+    return kFailure;
+  }
+}
+
+int unknown_command(std::FILE* err, const std::string& complaint) {
+  std::fprintf(err, "ERROR: %s\n%s", complaint.c_str(), usage_overview().c_str());
+  return kFailure;
+}
+
+}  // namespace
+
+int run_command_line(const std::vector<std::string>& words, std::FILE* out, std::FILE* err) {
+  if (::geteuid() != 0) {
+    std::fputs("please run as root\n", err);
+    return kFailure;
+  }
+  try {
+    const GlobalOptions global = take_global_options(words);
+    if (global.used == words.size()) return unknown_command(err, "no command specified");
+    const std::string& name = words[global.used];
+    const CommandRow* row = find_command(name);
+    if (row == nullptr) return unknown_command(err, formatted("unknown command 'pct {}'", name));
+    CommandContext context(global.root ? Sysroot(*global.root) : Sysroot::from_environment(), out, err);
+    context.set_debug(global.debug);
+    return run_command(*row, {words.begin() + static_cast<std::ptrdiff_t>(global.used) + 1, words.end()},
+                       context);
+  } catch (const std::exception& error) {
+    std::fprintf(err, "%s\n", error.what());
+    return kFailure;
+  }
+}
+
+}  // namespace hutch::cli

@@ -1,0 +1,35 @@
+#include "base/error.h"
+#include "base/format.h"
+#include "cli/commands.h"
+#include "cli/config_store.h"
+#include "runtime/attach.h"
+
+namespace hutch::cli {
+
+namespace {
+
+int join(CommandContext& context, std::vector<std::string> argv) {
+  const std::uint32_t vmid = context.vmid();
+  const auto state = find_running(context.sysroot(), vmid);
+  if (!state) {
+    const ConfigStore store(context.sysroot());
+    if (!store.exists(vmid)) store.read(vmid);  // says that there is no such container
+    throw Error(formatted("container '{}' not running!", vmid));
+  }
+  AttachRequest request;
+  request.argv = std::move(argv);
+  request.keep_environment = context.options().flag("keep-env", true);
+  return attach(context.sysroot(), *state, request);
+}
+
+}  // namespace
+
+int command_enter(CommandContext& context) { return join(context, {}); }
+
+int command_exec(CommandContext& context) {
+  const auto& words = context.positional();
+  if (words.size() < 2) throw Error("missing command");
+  return join(context, {words.begin() + 1, words.end()});
+}
+
+}  // namespace hutch::cli

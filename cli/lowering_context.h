@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/sysroot.h"
+#include "config/lower.h"
+
+namespace hutch::cli {
+
+// What config::lower asks of this host: volume ids are looked up in storage.cfg (read at the first volume
+// that needs it, so a container on bind mounts never reads it), files are read from the host.
+config::LoweringContext make_lowering_context(const Sysroot& sysroot, std::uint32_t vmid);
+
+}  // namespace hutch::cli

@@ -1,0 +1,14 @@
+#include "cli/commands.h"
+#include "cli/container_file.h"
+#include "cli/start_preparation.h"
+
+namespace hutch::cli {
+
+int command_plan(CommandContext& context) {
+  const ConfigStore store(context.sysroot());
+  auto config = load_config(context, store, context.vmid());
+  context.print(print_plan(prepare_start(context, std::move(config)).plan));
+  return 0;
+}
+
+}  // namespace hutch::cli

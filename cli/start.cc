@@ -1,0 +1,70 @@
+#include "base/error.h"
+#include "base/format.h"
+#include "cli/commands.h"
+#include "cli/container_file.h"
+#include "cli/guest_settings.h"
+#include "cli/start_preparation.h"
+#include "guest/setup.h"
+#include "runtime/start.h"
+#include "runtime/stop.h"
+
+namespace hutch::cli {
+
+namespace {
+
+void refuse_template(const config::ContainerConfig& config) {
+  if (config.main.boolean_or("template", false)) {
+    throw Error(formatted("you can't start a CT if it's a template (CT {})", config.vmid), 0, "clone it instead");
+  }
+}
+
+void warn_about_pending(CommandContext& context, const config::ContainerConfig& config) {
+  if (config.pending.empty()) return;
+  context.warn(formatted("CT {} has pending changes, which this version does not apply", config.vmid));
+}
+
+StartOptions start_options(const CommandContext& context, const StartPreparation& prepared) {
+  StartOptions options;
+  options.debug = context.debug() || context.options().flag("debug") || prepared.config.main.boolean_or("debug", false);
+  options.after_fork = close_inherited_locks;
+  options.restart_command = {"pct", "start", std::to_string(prepared.plan.spec.vmid)};
+  options.set_up_guest = [&prepared](int rootfs_fd, Owner owner, const StartOptions::Warn& warn) {
+    const guest::GuestRoot root(rootfs_fd, owner);
+    guest::Report report;
+    const auto tell = [&] {
+      for (const auto& warning : report.warnings) warn(warning);
+    };
+    try {
+      guest::setup_on_start(root, make_guest_settings(prepared.config.main, prepared.plan.spec.unprivileged), report);
+    } catch (...) {
+      tell();
+      throw;
+    }
+    tell();
+  };
+  return options;
+}
+
+}  // namespace
+
+int command_start(CommandContext& context) {
+  const ConfigStore store(context.sysroot());
+  const std::uint32_t vmid = context.vmid();
+  const auto lock = store.lock(vmid, context.err());
+  auto config = load_config(context, store, vmid);
+  refuse_template(config);
+  if (!context.options().flag("skiplock")) check_config_lock(config, "mounted");
+  if (find_running(context.sysroot(), vmid)) throw Error(formatted("CT {} already running", vmid));
+  context.enter_worker();
+  clean_up_leftovers(context.sysroot(), vmid);
+  warn_about_pending(context, config);
+  const StartPreparation prepared = prepare_start(context, std::move(config));
+  try {
+    for (const auto& warning : start_container(prepared.plan, start_options(context, prepared))) context.warn(warning);
+  } catch (const Error& error) {
+    throw error.with_context(formatted("startup for container '{}' failed", vmid));
+  }
+  return 0;
+}
+
+}  // namespace hutch::cli

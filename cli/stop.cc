@@ -1,0 +1,74 @@
+#include "runtime/stop.h"
+
+#include <chrono>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "cli/commands.h"
+#include "cli/container_file.h"
+
+namespace hutch::cli {
+
+namespace {
+
+constexpr std::int64_t kDefaultTimeout = 60;  // seconds
+
+std::chrono::seconds timeout_of(const CommandContext& context) {
+  return std::chrono::seconds(context.options().integer("timeout").value_or(kDefaultTimeout));
+}
+
+// The state of a container that must run.
+ContainerState running_state(const CommandContext& context) {
+  auto state = find_running(context.sysroot(), context.vmid());
+  if (!state) throw Error(formatted("CT {} not running", context.vmid()));
+  return std::move(*state);
+}
+
+}  // namespace
+
+int command_stop(CommandContext& context) {
+  const ConfigStore store(context.sysroot());
+  const auto lock = store.lock(context.vmid(), context.err());
+  const auto config = load_config(context, store, context.vmid());
+  if (!context.options().flag("skiplock")) check_config_lock(config, "mounted");
+  const ContainerState state = running_state(context);
+  context.enter_worker();
+  kill_container(context.sysroot(), state);
+  return 0;
+}
+
+int command_shutdown(CommandContext& context) {
+  const ConfigStore store(context.sysroot());
+  ContainerState state;
+  {
+    const auto lock = store.lock(context.vmid(), context.err());
+    check_config_lock(load_config(context, store, context.vmid()));
+    state = running_state(context);
+  }
+  // Without the lock: a minute's wait must not keep `pct stop` and `pct unlock` out.
+  context.enter_worker();
+  if (halt_container(context.sysroot(), state, timeout_of(context))) return 0;
+  if (!context.options().flag("forceStop")) {
+    throw Error("container did not stop", 0, formatted("'pct stop {}' kills it", context.vmid()));
+  }
+  kill_container(context.sysroot(), state);
+  return 0;
+}
+
+int command_reboot(CommandContext& context) {
+  const ConfigStore store(context.sysroot());
+  ContainerState state;
+  {
+    const auto lock = store.lock(context.vmid(), context.err());
+    load_config(context, store, context.vmid(), false);
+    state = running_state(context);
+  }
+  context.enter_worker();
+  if (!halt_container(context.sysroot(), state, timeout_of(context))) kill_container(context.sysroot(), state);
+  CommandContext start = context.nested({std::to_string(context.vmid())});
+  const int status = command_start(start);
+  context.add_warnings(start.warnings());
+  return status;
+}
+
+}  // namespace hutch::cli

@@ -1,0 +1,131 @@
+#include "cli/volume_tree.h"
+
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "base/loop_device.h"
+#include "base/mount.h"
+#include "base/text.h"
+#include "storage/dir_storage.h"
+#include "storage/volume_id.h"
+
+namespace hutch::cli {
+
+namespace {
+
+UniqueFd mount_volume(const RequestedVolume& volume, const config::LoweringContext& volumes,
+                      std::vector<int>& images) {
+  const config::ResolvedVolume resolved = volumes.resolve_volume(volume.option.volume);
+  if (resolved.immutable) {
+    throw Error(formatted("volume '{}' is a base image and cannot be written", volume.option.volume));
+  }
+  try {
+    if (resolved.kind == VolumeSpec::Kind::directory) return clone_mount(AT_FDCWD, resolved.path, false);
+    const LoopDevice loop = attach_loop_device(resolved.path, false);
+    UniqueFd mount = mount_block_device(loop.path, {}, 0);
+    images.push_back(mount.get());
+    return mount;
+  } catch (const Error& error) {
+    throw error.with_context(formatted("cannot mount volume '{}'", volume.option.volume));
+  }
+}
+
+// mkdir -p of a mount path inside the rootfs; no component may be a symlink (pct-conf.md §7.6).
+void make_mount_path(int root_fd, const std::string& path, const Owner& owner) {
+  std::string done;
+  for (const auto part : split(path, '/')) {
+    if (part.empty()) continue;
+    const UniqueFd parent =
+        open_file(root_fd, done.empty() ? "." : done, O_RDONLY | O_DIRECTORY, 0, Resolve::no_symlinks);
+    const std::string name(part);
+    if (::mkdirat(parent.get(), name.c_str(), 0755) == 0) {
+      check(::fchownat(parent.get(), name.c_str(), owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW),
+            formatted("cannot change the owner of '/{}'", path));
+    } else if (errno != EEXIST) {
+      throw_errno(formatted("cannot create mount path '{}'", path));
+    }
+    done += (done.empty() ? "" : "/") + name;
+  }
+}
+
+void remove_directory(const std::string& path) {
+  if (::rmdir(path.c_str()) < 0 && errno != ENOENT)
+    throw_errno(formatted("cannot remove directory '{}'", path));
+}
+
+void make_directory(const std::string& path, UndoStack& undo) {
+  if (::mkdir(path.c_str(), 0755) == 0) {
+    undo.push("remove " + path, [path] { remove_directory(path); });
+  } else if (errno != EEXIST) {
+    throw_errno(formatted("cannot create directory '{}'", path));
+  }
+}
+
+}  // namespace
+
+Owner volume_root(const CreateRequest& request) {
+  if (request.volumes.front().option.idmap_passthrough) return {};
+  const auto uid = request.id_map.host_uid(0);
+  const auto gid = request.id_map.host_gid(0);
+  if (!uid || !gid) throw Error("the container's root has no host id", 0, "map the ids u 0 and g 0");
+  return {*uid, *gid};
+}
+
+void allocate_volumes(CreateRequest& request, const StorageConfig& storages, const Sysroot& sysroot,
+                      UndoStack& undo) {
+  const Owner root = volume_root(request);
+  for (auto& volume : request.volumes) {
+    if (!volume.fresh) continue;
+    const DirStorage storage(storages.dir_for(volume.fresh->storage, "rootdir"), sysroot);
+    storage.activate();
+    const VolumeId id = storage.allocate(request.vmid, volume.fresh->bytes, root);
+    undo.push("free volume " + id.text(), [storage, id] { storage.free(id); });
+    volume.option.volume = id.text();
+    volume.option.size = volume.fresh->bytes;
+  }
+}
+
+VolumeTree::VolumeTree(const CreateRequest& request, const config::LoweringContext& volumes,
+                       const Sysroot& sysroot, UndoStack& undo) {
+  if (request.volumes.size() > 1) namespace_ = std::make_unique<PrivateMounts>();
+  root_ = mount_volume(request.volumes.front(), volumes, images_);
+  if (namespace_) attach_mount_points(request, volumes, sysroot, undo);
+}
+
+void VolumeTree::attach_mount_points(const CreateRequest& request, const config::LoweringContext& volumes,
+                                     const Sysroot& sysroot, UndoStack& undo) {
+  const std::string directory = sysroot.path(formatted("var/lib/lxc/{}", request.vmid));
+  make_directories(sysroot.path("var/lib/lxc"));
+  make_directory(directory, undo);
+  make_directory(directory + "/rootfs", undo);
+  attach_mount(root_.get(), AT_FDCWD, directory + "/rootfs");
+  const Owner owner = volume_root(request);
+  for (const auto& volume : request.volumes) {
+    if (volume.key == "rootfs") continue;
+    try {
+      UniqueFd mount = mount_volume(volume, volumes, images_);
+      make_mount_path(root_.get(), volume.option.mp, owner);
+      const UniqueFd place =
+          open_file(root_.get(), volume.option.mp, O_PATH | O_DIRECTORY, 0, Resolve::no_symlinks);
+      attach_mount(mount.get(), place.get(), "");
+      mount_points_.push_back(std::move(mount));
+    } catch (const Error& error) {
+      throw error.with_origin({"--" + volume.key});
+    }
+  }
+}
+
+void VolumeTree::sync() const {
+  for (const int image : images_) {
+    const UniqueFd directory = open_file(image, ".", O_RDONLY | O_DIRECTORY);
+    check(::syncfs(directory.get()), "cannot write the container's volumes to disk");
+  }
+}
+
+}  // namespace hutch::cli

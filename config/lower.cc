@@ -1,0 +1,222 @@
+#include "config/lower.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "config/lowering.h"
+#include "config/options.h"
+#include "config/raw_keys.h"
+
+namespace hutch::config {
+
+namespace {
+
+constexpr std::uint32_t kDefaultHostId = 100000;
+constexpr std::uint32_t kDefaultIdCount = 65536;
+// HOST_NAME_MAX of the kernel (uname(2)).
+constexpr std::size_t kMaxHostName = 64;
+
+struct Architecture {
+  std::string_view name;
+  bool is_32bit;
+};
+// The option's words and those of lxc.arch.
+constexpr Architecture kArchitectures[] = {
+    {"aarch64", false},     {"amd64", false},     {"arm", true},      {"arm64", false},    {"armel", true},
+    {"armhf", true},        {"armv7l", true},     {"athlon", true},   {"i386", true},      {"i486", true},
+    {"i586", true},         {"i686", true},       {"linux32", true},  {"linux64", false},  {"loong64", false},
+    {"loongarch64", false}, {"mips", true},       {"mips64", false},  {"mips64el", false}, {"mipsel", true},
+    {"powerpc", true},      {"powerpc64", false}, {"ppc", true},      {"ppc64", false},    {"ppc64el", false},
+    {"ppc64le", false},     {"riscv32", true},    {"riscv64", false}, {"s390x", false},    {"x32", true},
+    {"x86", true},          {"x86_64", false},
+};
+
+const Architecture* find_architecture(std::string_view name) {
+  const auto* found = std::find_if(std::begin(kArchitectures), std::end(kArchitectures),
+                                   [name](const auto& row) { return row.name == name; });
+  return found == std::end(kArchitectures) ? nullptr : found;
+}
+
+// Options that are set without an effect on the started container. What is honoured elsewhere (guest setup,
+// tools) is not listed.
+struct UnusedOption {
+  std::string_view name;
+  bool refuse;  // must not be left out
+};
+constexpr UnusedOption kUnusedOptions[] = {
+    {"debug", false}, {"dev", false}, {"hookscript", true}, {"startup", false}};
+
+void report_unused_options(Lowering& lowering) {
+  for (const auto& [key, value] : lowering.section.options) {
+    const auto* option = find_option(key);
+    if (option == nullptr) continue;
+    const auto* row =
+        std::find_if(std::begin(kUnusedOptions), std::end(kUnusedOptions),
+                     [option](const auto& candidate) { return candidate.name == option->name; });
+    if (row == std::end(kUnusedOptions)) continue;
+    if (option->type == Option::Type::boolean && value.value == "0") continue;
+    if (row->refuse) {
+      lowering.refuse(value.origin,
+                      formatted("option '{}' is not honoured by this version, and the container may need "
+                                "it; remove it",
+                                key));
+    } else {
+      lowering.warn(value.origin,
+                    formatted("option '{}' is not honoured by this version and has no effect", key));
+    }
+  }
+}
+
+// One pair of quotes around a raw value is LXC's, not the value's.
+std::string without_quotes(const std::string& value) {
+  const bool quoted =
+      value.size() >= 2 && (value.front() == '\'' || value.front() == '"') && value.back() == value.front();
+  return quoted ? value.substr(1, value.size() - 2) : value;
+}
+
+std::vector<RawEntry> current_entries(const Section& section) {
+  std::vector<RawEntry> entries;
+  for (const auto& entry : section.raw) {
+    auto info = raw_key_info(entry.key);
+    entries.push_back({info.current.empty() ? entry.key : std::move(info.current),
+                       without_quotes(entry.value), entry.origin});
+  }
+  return entries;
+}
+
+const Located<std::string>& required(const Lowering& lowering, std::string_view key, std::string_view hint) {
+  const auto* option = lowering.section.find(key);
+  if (option != nullptr) return *option;
+  throw Error(formatted("CT {}: option '{}' is missing in the config", lowering.context.vmid, key), 0,
+              std::string(hint), {lowering.config.path, 0});
+}
+
+void lower_identity(Lowering& lowering) {
+  const auto& arch = required(lowering, "arch", "set it, for example: arch: amd64");
+  const auto& os_type = required(lowering, "ostype", "set it, for example: ostype: debian, or unmanaged");
+  required(lowering, "rootfs", "give the container a root file system");
+
+  const auto* architecture = find_architecture(arch.value);
+  if (architecture == nullptr) {
+    throw Error(formatted("option 'arch': '{}' is no known architecture", arch.value), 0,
+                "use amd64 or arm64", arch.origin);
+  }
+  lowering.os = find_os_type(os_type.value);
+  if (lowering.os == nullptr) {
+    throw Error(formatted("option 'ostype': '{}' is no known type", os_type.value), 0,
+                "use debian, ubuntu and so on, or unmanaged", os_type.origin);
+  }
+  auto& spec = lowering.spec;
+  spec.vmid = lowering.context.vmid;
+  spec.config_path = lowering.config.path;
+  spec.personality_32bit = architecture->is_32bit;
+  spec.hostname = lowering.section.get("hostname").value_or(formatted("CT{}", spec.vmid));
+}
+
+void lower_features(Lowering& lowering) {
+  if (lowering.section.find("features") == nullptr) return;
+  lowering.features = parse_option(lowering.section, "features", parse_features);
+}
+
+void lower_id_map(Lowering& lowering) {
+  const bool own_map = lowering.has_raw("lxc.idmap");
+  lowering.unprivileged = own_map || lowering.section.boolean_or("unprivileged", false);
+  if (!lowering.unprivileged || own_map) return;
+  const IdRange range{0, kDefaultHostId, kDefaultIdCount, lowering.section.origin_of("unprivileged")};
+  lowering.spec.id_map = {.uids = {range}, .gids = {range}};
+}
+
+void lower_terminals(Lowering& lowering) {
+  auto& spec = lowering.spec;
+  spec.pty_max = 1024;
+  const auto ttys = lowering.section.unsigned_number("tty").value_or(2);
+  if (ttys > UINT32_MAX) {
+    throw Error(formatted("option 'tty': {} is too large", ttys), 0, "use 0 to 6",
+                lowering.section.origin_of("tty"));
+  }
+  spec.tty_count = static_cast<std::uint32_t>(ttys);
+  if (!lowering.unprivileged) spec.tty_directory = lowering.os->tty_directory;
+}
+
+Origin last_origin(const Lowering& lowering, std::string_view raw_key, std::string_view option) {
+  for (auto entry = lowering.raw.rbegin(); entry != lowering.raw.rend(); ++entry) {
+    if (entry->key == raw_key) return entry->origin;
+  }
+  return lowering.section.origin_of(option);
+}
+
+// A container that was to be unprivileged must not become privileged by an empty or partial map: its /dev and
+// its capabilities were chosen for a user namespace.
+void check_id_map(const Lowering& lowering) {
+  if (!lowering.unprivileged) return;
+  const auto& spec = lowering.spec;
+  const auto has_root = [](const std::vector<IdRange>& ranges, std::uint32_t init_id) {
+    return std::any_of(ranges.begin(), ranges.end(), [init_id](const IdRange& range) {
+      return range.inside == 0 || (init_id >= range.inside && init_id - range.inside < range.count);
+    });
+  };
+  const bool uids = has_root(spec.id_map.uids, spec.init.uid);
+  if (uids && has_root(spec.id_map.gids, spec.init.gid)) return;
+  throw Error(formatted("the id map has no {} for the container's root", uids ? "group id" : "user id"), 0,
+              "map id 0 with both a 'u' and a 'g' line, for example: lxc.idmap: u 0 100000 65536",
+              last_origin(lowering, "lxc.idmap", "unprivileged"));
+}
+
+void check_host_name(const Lowering& lowering) {
+  const auto& name = lowering.spec.hostname;
+  if (name.size() <= kMaxHostName) return;
+  throw Error(formatted("the host name '{}' has more than {} characters", name, kMaxHostName), 0,
+              "choose a shorter one", last_origin(lowering, "lxc.uts.name", "hostname"));
+}
+
+}  // namespace
+
+Origin default_origin() {
+  return {"default", 0};
+}
+
+Origin origin_or_default(const Section& section, std::string_view key) {
+  const auto* option = section.find(key);
+  return option == nullptr ? default_origin() : option->origin;
+}
+
+void set_architecture(Lowering& lowering, const RawEntry& entry) {
+  const auto* architecture = find_architecture(entry.value);
+  if (architecture == nullptr) bad_value(entry, "a known architecture");
+  lowering.spec.personality_32bit = architecture->is_32bit;
+}
+
+LoweringResult lower(const ContainerConfig& config, const LoweringContext& context) {
+  const Section* section = config.section(context.section);
+  if (section == nullptr) {
+    throw Error(formatted("CT {}: snapshot '{}' does not exist", context.vmid, context.section), 0, {},
+                {config.path, 0});
+  }
+  Lowering lowering{.config = config, .section = *section, .context = context};
+  lowering.raw = current_entries(*section);
+  lowering.own_apparmor_profile = lowering.has_raw("lxc.apparmor.profile");
+  lowering.own_seccomp_profile = lowering.has_raw("lxc.seccomp.profile");
+
+  lower_identity(lowering);
+  lower_features(lowering);
+  lower_id_map(lowering);
+  lower_volumes(lowering);
+  lower_mounts(lowering);
+  lower_terminals(lowering);
+  lower_links(lowering);
+  lower_resources(lowering);
+  lower_devices(lowering);
+  lower_init(lowering);
+  lower_security(lowering);
+  report_unused_options(lowering);
+  lower_raw_entries(lowering);
+  lower_fstab(lowering);
+
+  lowering.spec.unprivileged = lowering.unprivileged;
+  lowering.spec.namespaces.user = lowering.unprivileged;
+  check_id_map(lowering);
+  check_host_name(lowering);
+  return {std::move(lowering.spec), std::move(lowering.diagnostics)};
+}
+
+}  // namespace hutch::config

@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <cmath>
+
+#include "base/text.h"
+#include "config/lowering.h"
+
+// Limits: lxc-mapping 2, and the raw cgroup files that override them.
+namespace hutch::config {
+
+namespace {
+
+using cgroupv2::CpuMax;
+using cgroupv2::Limit;
+using cgroupv2::Resources;
+
+constexpr std::uint64_t kMebibyte = 1U << 20;
+// Beyond this the byte counts below would not fit 64 bits.
+constexpr std::uint64_t kMaxMebibytes = UINT64_MAX / kMebibyte;
+
+std::uint64_t mebibytes(const Section& section, std::string_view key, std::uint64_t otherwise) {
+  const auto value = section.unsigned_number(key).value_or(otherwise);
+  if (value > kMaxMebibytes) {
+    throw Error(formatted("option '{}': {} MiB are more than a byte count can hold", key, value), 0,
+                "correct the value", section.origin_of(key));
+  }
+  return value;
+}
+
+void lower_memory(Lowering& lowering) {
+  const auto& section = lowering.section;
+  auto& resources = lowering.spec.resources;
+  const auto memory = mebibytes(section, "memory", 512);
+  const auto origin = origin_or_default(section, "memory");
+  // Large containers are slowed down 128 MiB below the limit, small ones at 1016/1024 of it.
+  const auto high = memory >= 16384 ? (memory - 128) * kMebibyte : memory * 1024 * 1016;
+  resources.memory_max = {Limit::of(memory * kMebibyte), origin};
+  resources.memory_high = {Limit::of(high), origin};
+  resources.memory_swap_max = {Limit::of(mebibytes(section, "swap", 0) * kMebibyte),
+                               origin_or_default(section, "swap")};
+}
+
+void lower_cpu(Lowering& lowering) {
+  const auto& section = lowering.section;
+  auto& resources = lowering.spec.resources;
+  if (const auto limit = section.number("cpulimit"); limit && *limit > 0) {
+    const auto origin = section.origin_of("cpulimit");
+    // The kernel takes no quota below 1 ms (Documentation/scheduler/sched-bwc.rst).
+    if (*limit < 0.01 || *limit > 1e9) {
+      throw Error(formatted("option 'cpulimit': {} CPUs cannot be enforced", *limit), 0,
+                  "use 0.01 or more, or 0 for no limit", origin);
+    }
+    resources.cpu_max = {CpuMax{static_cast<std::uint64_t>(std::floor(100000 * *limit)), 100000}, origin};
+  }
+  if (const auto units = section.unsigned_number("cpuunits")) {
+    const auto origin = section.origin_of("cpuunits");
+    if (*units == 0) {
+      throw Error("option 'cpuunits': 0 is no CPU weight", 0, "use 1 to 10000", origin);
+    }
+    resources.cpu_weight = {static_cast<std::uint32_t>(std::min<std::uint64_t>(*units, 10000)), origin};
+  }
+  if (const auto cores = section.unsigned_number("cores")) {
+    const auto origin = section.origin_of("cores");
+    if (*cores == 0 || *cores > UINT32_MAX) {
+      throw Error(formatted("option 'cores': {} is no number of CPUs", *cores), 0, "use 1 to 8192", origin);
+    }
+    resources.cpu_count = {static_cast<std::uint32_t>(*cores), origin};
+  }
+}
+
+// Generated limits by the file they are written to: an empty raw line takes the limit away.
+struct GeneratedFile {
+  std::string_view file;
+  void (*clear)(Resources& resources);
+};
+constexpr GeneratedFile kGeneratedFiles[] = {
+    {"memory.max", [](Resources& resources) { resources.memory_max.reset(); }},
+    {"memory.high", [](Resources& resources) { resources.memory_high.reset(); }},
+    {"memory.swap.max", [](Resources& resources) { resources.memory_swap_max.reset(); }},
+    {"cpu.max", [](Resources& resources) { resources.cpu_max.reset(); }},
+    {"cpu.weight", [](Resources& resources) { resources.cpu_weight.reset(); }},
+};
+
+void set_file(Lowering& lowering, const std::string& file, const RawEntry& entry) {
+  // The characters of keys allow no slash, so a file name can only leave its directory as "..".
+  if (file.empty() || file.front() == '.') bad_value(entry, "a setting of a cgroup file such as pids.max");
+  auto& resources = lowering.spec.resources;
+  // The user picks the CPUs, or takes the choice away.
+  if (file == "cpuset.cpus") resources.cpu_count.reset();
+  if (!entry.value.empty()) {
+    resources.raw.push_back({file, entry.value, entry.origin});
+    return;
+  }
+  std::erase_if(resources.raw, [&file](const auto& write) { return write.file == file; });
+  for (const auto& generated : kGeneratedFiles) {
+    if (generated.file == file) generated.clear(resources);
+  }
+}
+
+// A v1 byte count ("512M", "-1") as v2 writes it.
+std::string v2_bytes(const RawEntry& entry) {
+  if (entry.value == "-1") return "max";
+  std::string_view digits = entry.value;
+  unsigned shift = 0;
+  constexpr std::string_view units = "kmgt";
+  const auto unit =
+      digits.empty() ? std::string_view::npos : units.find(to_lower(digits.substr(digits.size() - 1)));
+  if (unit != std::string_view::npos) {
+    shift = 10 * (static_cast<unsigned>(unit) + 1);
+    digits.remove_suffix(1);
+  }
+  const auto number = parse_unsigned(digits);
+  if (!number || *number > UINT64_MAX >> shift) bad_value(entry, "a byte count such as 512M");
+  return std::to_string(*number << shift);
+}
+
+// cpu.shares 2..262144 onto cpu.weight 1..10000 (lxc-keys 5).
+std::string v2_weight(const RawEntry& entry) {
+  const auto shares = parse_unsigned(entry.value);
+  if (!shares) bad_value(entry, "a number of shares");
+  const auto clamped = std::clamp<std::uint64_t>(*shares, 2, 262144);
+  return std::to_string(1 + (clamped - 2) * 9999 / 262142);
+}
+
+struct V1File {
+  std::string_view v1;
+  std::string_view v2;
+  std::string (*convert)(const RawEntry& entry) = nullptr;
+};
+constexpr V1File kV1Files[] = {
+    {"cpu.shares", "cpu.weight", v2_weight},
+    {"cpuset.cpus", "cpuset.cpus"},
+    {"cpuset.mems", "cpuset.mems"},
+    {"devices.allow", "devices.allow"},
+    {"devices.deny", "devices.deny"},
+    {"memory.limit_in_bytes", "memory.max", v2_bytes},
+    {"memory.soft_limit_in_bytes", "memory.high", v2_bytes},
+    {"pids.max", "pids.max"},
+};
+
+}  // namespace
+
+void lower_resources(Lowering& lowering) {
+  lower_memory(lowering);
+  lower_cpu(lowering);
+}
+
+void set_cgroup_file(Lowering& lowering, const RawEntry& entry) {
+  const std::string file = entry.key.substr(entry.key.find('.', 4) + 1);
+  if (file == "devices.allow" || file == "devices.deny") return set_device_rule(lowering, entry);
+  set_file(lowering, file, entry);
+}
+
+void set_cgroup_v1_file(Lowering& lowering, const RawEntry& entry) {
+  const std::string_view file = std::string_view(entry.key).substr(std::string_view("lxc.cgroup.").size());
+  for (const auto& row : kV1Files) {
+    if (row.v1 != file) continue;
+    RawEntry translated{"lxc.cgroup2." + std::string(row.v2), entry.value, entry.origin};
+    if (row.convert != nullptr && !entry.value.empty()) translated.value = row.convert(entry);
+    return set_cgroup_file(lowering, translated);
+  }
+  lowering.warn(entry.origin,
+                formatted("'{}' is a cgroup v1 setting without a counterpart and has no effect", entry.key));
+}
+
+}  // namespace hutch::config

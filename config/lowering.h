@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "config/lower.h"
+#include "config/property_formats.h"
+
+// What the steps of lower() share; not for other rooms.
+namespace hutch::config {
+
+// What the include files of a distribution set (lxc-mapping 1.1).
+struct OsTypeDefaults {
+  std::string_view name;
+  std::string_view tty_directory;      // of privileged containers
+  std::string_view dropped;            // capabilities besides the common ones, blank-separated
+  bool clock_and_kvm_devices = false;  // rtc, tun, hpet, kvm
+  std::string_view halt_signal = {};
+  std::string_view mounts = {};  // fstab lines, separated by '\n'
+};
+// Null for an unknown type.
+const OsTypeDefaults* find_os_type(std::string_view name);
+
+struct Lowering {
+  const ContainerConfig& config;
+  const Section& section;
+  const LoweringContext& context;
+
+  // The section's raw entries under their current names, values without their quotes.
+  std::vector<RawEntry> raw = {};
+  FeaturesOption features = {};
+  const OsTypeDefaults* os = nullptr;
+  bool unprivileged = false;
+  // The user set `lxc.apparmor.profile` (`lxc.seccomp.profile`): nothing is generated.
+  bool own_apparmor_profile = false;
+  bool own_seccomp_profile = false;
+  // The last `lxc.mount.fstab` line.
+  RawEntry fstab = {};
+
+  ContainerSpec spec = {};
+  Diagnostics diagnostics = {};
+
+  void warn(const Origin& origin, std::string message) {
+    diagnostics.push_back({Diagnostic::Severity::warning, std::move(message), origin});
+  }
+  // For what must not be left out: the container must not start.
+  void refuse(const Origin& origin, std::string message) {
+    diagnostics.push_back({Diagnostic::Severity::error, std::move(message), origin});
+  }
+  bool has_raw(std::string_view key) const {
+    for (const auto& entry : raw) {
+      if (entry.key == key) return true;
+    }
+    return false;
+  }
+};
+
+// Throws Error for a value that cannot be used.
+[[noreturn]] void bad_value(const RawEntry& entry, std::string_view expects);
+
+// A C number (decimal, 0x..., 0...) up to `max`, as LXC reads them; throws.
+std::uint64_t c_number(const RawEntry& entry, std::uint64_t max = UINT32_MAX);
+bool c_boolean(const RawEntry& entry);
+
+// Where generated settings come from when no line of the config asked for them.
+Origin default_origin();
+// The option's line, else default_origin().
+Origin origin_or_default(const Section& section, std::string_view key);
+
+// Parses an option with one of property_formats.h's functions; errors get the option's name and line.
+template <typename Parse>
+auto parse_option(const Section& section, std::string_view key, Parse parse) {
+  const auto* option = section.find(key);
+  try {
+    return parse(option->value);
+  } catch (const Error& error) {
+    throw error.with_context(formatted("option '{}'", key)).with_origin(option->origin);
+  }
+}
+
+// The steps. Each fills its part of the spec from options and defaults.
+void lower_volumes(Lowering& lowering);
+void lower_links(Lowering& lowering);
+void lower_resources(Lowering& lowering);
+void lower_devices(Lowering& lowering);
+void lower_mounts(Lowering& lowering);
+void lower_security(Lowering& lowering);
+void lower_init(Lowering& lowering);
+// Then the raw entries, in order, so that they win.
+void lower_raw_entries(Lowering& lowering);
+
+// At last the lines of `lxc.mount.fstab`, which come before all entries.
+void lower_fstab(Lowering& lowering);
+
+// One fstab line (`lxc.mount.entry`), appended to the spec's mounts.
+void add_mount_entry(Lowering& lowering, std::string_view line, const Origin& origin);
+
+// What the raw keys' rows call.
+using RawKeyFunction = void (*)(Lowering& lowering, const RawEntry& entry);
+void set_mount_entry(Lowering& lowering, const RawEntry& entry);
+void set_mount_auto(Lowering& lowering, const RawEntry& entry);
+void set_device_rule(Lowering& lowering, const RawEntry& entry);
+void set_cgroup_file(Lowering& lowering, const RawEntry& entry);
+void set_cgroup_v1_file(Lowering& lowering, const RawEntry& entry);
+void set_capability_drop(Lowering& lowering, const RawEntry& entry);
+void set_capability_keep(Lowering& lowering, const RawEntry& entry);
+void set_seccomp_profile(Lowering& lowering, const RawEntry& entry);
+void set_init_command(Lowering& lowering, const RawEntry& entry);
+void set_init_groups(Lowering& lowering, const RawEntry& entry);
+void set_environment(Lowering& lowering, const RawEntry& entry);
+void set_signal(Lowering& lowering, const RawEntry& entry);
+void set_rlimit(Lowering& lowering, const RawEntry& entry);
+void set_sysctl(Lowering& lowering, const RawEntry& entry);
+void set_architecture(Lowering& lowering, const RawEntry& entry);
+
+}  // namespace hutch::config

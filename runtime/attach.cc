@@ -1,0 +1,378 @@
+#include "runtime/attach.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <linux/filter.h>
+#include <linux/keyctl.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/format.h"
+#include "base/syscalls.h"
+#include "base/text.h"
+#include "cgroupv2/group.h"
+#include "runtime/apparmor.h"
+#include "runtime/terminal_relay.h"
+
+namespace hutch {
+
+namespace {
+
+constexpr int kNotFound = 127;
+constexpr int kNotExecutable = 126;
+constexpr const char* kPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+// What the joining processes tell `pct`, one SOCK_SEQPACKET message each; then the socket closes with the exec:
+//   terminal   the master of the program's terminal, by SCM_RIGHTS (only where one is wanted)
+//   program    the program's process id
+//   failure    joining failed: errno and text
+struct JoinMessage {
+  enum class Type { terminal, program, failure };
+  Type type{};
+  int number = 0;
+  char text[240] = {};
+};
+
+// Everything that is opened on the host side, before any namespace is entered.
+struct Joining {
+  const ContainerState& state;
+  const AttachRequest& request;
+  cgroupv2::Group group;
+  UniqueFd init;    // pidfd
+  UniqueFd cgroup;  // where CLONE_INTO_CGROUP puts the program
+  UniqueFd proc;    // the host's procfs, for the label
+  std::vector<sock_filter> filter;
+  std::vector<std::string> environment;
+  UniqueFd reports;  // our end, in the joining processes
+  bool terminal = false;
+};
+
+std::vector<sock_filter> read_filter(const Sysroot& sysroot, const ContainerState& state) {
+  if (!state.seccomp) return {};
+  const std::string path = state_directory(sysroot, state.vmid) + "/seccomp";
+  const std::string bytes = read_file(AT_FDCWD, path);
+  if (bytes.empty() || bytes.size() % sizeof(sock_filter) != 0) {
+    throw Error(formatted("the seccomp filter in '{}' is damaged", path), EINVAL, "restart the container");
+  }
+  std::vector<sock_filter> filter(bytes.size() / sizeof(sock_filter));
+  std::memcpy(filter.data(), bytes.data(), bytes.size());
+  return filter;
+}
+
+// A cgroup2 group with controllers for its children may hold no processes itself (cgroup-v2.rst: "no internal
+// process constraint"), so when the container's init has switched some on, joining happens in a leaf beside its own.
+UniqueFd open_cgroup(const cgroupv2::Group& group) {
+  UniqueFd inner = group.open_inner();
+  const std::string enabled = read_file(inner.get(), "cgroup.subtree_control");
+  if (trim(enabled).empty()) return inner;
+  if (::mkdirat(inner.get(), ".lxc", 0755) < 0 && errno != EEXIST) throw_errno("cannot create cgroup '.lxc'");
+  return open_file(inner.get(), ".lxc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+}
+
+std::vector<std::string> joined_environment(const ContainerState& state, bool keep) {
+  std::vector<std::string> environment;
+  const auto name_of = [](std::string_view entry) { return entry.substr(0, entry.find('=')); };
+  const auto put = [&](const std::string& entry) {
+    std::erase_if(environment, [&](const auto& other) { return name_of(other) == name_of(entry); });
+    environment.push_back(entry);
+  };
+  if (keep) {
+    for (char** entry = ::environ; *entry != nullptr; ++entry) {
+      const auto name = name_of(*entry);
+      if (name != "SSL_CERT_FILE" && name != "SSL_CERT_DIR") put(*entry);
+    }
+  } else {
+    put(kPath);
+  }
+  for (const auto& entry : state.environment) put(entry);
+  return environment;
+}
+
+// Joins all of init's namespaces that are not ours already: joining one's own user namespace, which is what a
+// privileged container's is, is refused (EINVAL, setns(2)).
+void join_namespaces(const Joining& joining) {
+  struct stat ours {}, theirs {};
+  const std::string inits = formatted("{}/ns/user", joining.state.init.pid);
+  check(::fstatat(joining.proc.get(), "self/ns/user", &ours, 0), "cannot look at our user namespace");
+  check(::fstatat(joining.proc.get(), inits.c_str(), &theirs, 0), "cannot look at the container's user namespace");
+  const int user = ours.st_ino == theirs.st_ino ? 0 : CLONE_NEWUSER;
+  // Kernels built without time namespaces have no such file.
+  const int time = path_exists(joining.proc.get(), "self/ns/time") ? CLONE_NEWTIME : 0;
+  check(::setns(joining.init.get(), user | time | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+                                        CLONE_NEWUTS | CLONE_NEWCGROUP),
+        "cannot enter the container's namespaces");
+}
+
+// From here on: code of the joined process. It is inside the container, so it opens nothing by a path that
+// could lead out, and it holds no descriptor of the host but those that are close-on-exec.
+
+std::vector<std::string> login_shell() {
+  std::string shell = "/bin/sh";
+  const auto passwd = read_file_if_exists(AT_FDCWD, "/etc/passwd");
+  for (const auto line : split(passwd.value_or(""), '\n')) {
+    const auto fields = split(line, ':');
+    if (fields.size() >= 7 && fields[2] == "0" && !fields[6].empty()) {
+      shell = fields[6];
+      break;
+    }
+  }
+  if (::access(shell.c_str(), X_OK) < 0) shell = "/bin/sh";
+  return {shell};
+}
+
+void restrict_like_init(const Joining& joining) {
+  const auto& state = joining.state;
+  for (unsigned capability = 0; capability < 64; ++capability) {
+    if ((state.dropped_capabilities >> capability & 1U) == 0) continue;
+    check(::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0), formatted("cannot drop capability {}", capability));
+  }
+  if (!state.apparmor_label.empty()) {
+    std::string file = "thread-self/attr/apparmor/current";
+    if (!path_exists(joining.proc.get(), file)) file = "thread-self/attr/current";
+    write_kernel_file(joining.proc.get(), file, label_change_command(state.apparmor_label));
+  }
+  if (state.no_new_privs) check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "cannot set no_new_privs");
+  if (!joining.filter.empty()) {
+    sock_fprog program{};
+    program.len = static_cast<unsigned short>(joining.filter.size());
+    program.filter = const_cast<sock_filter*>(joining.filter.data());
+    check(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program), "cannot load the seccomp filter");
+  }
+}
+
+void become_inner_root() {
+  check(::setgroups(0, nullptr), "cannot drop groups");
+  check(::setresgid(0, 0, 0), "cannot become group 0");
+  check(::setresuid(0, 0, 0), "cannot become user 0");
+}
+
+// The program's terminal takes the place of those of our standard descriptors that are terminals: a terminal of
+// the host's must not get inside (TIOCSTI). Files and pipes stay.
+void use_terminal(int slave) {
+  check(::ioctl(slave, TIOCSCTTY, 0), "cannot take the terminal");
+  for (int number = 0; number < 3; ++number) {
+    if (::isatty(number) == 1) check(::dup2(slave, number), "cannot use the terminal");
+  }
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& words) {
+  std::vector<char*> result;
+  for (const auto& word : words) result.push_back(const_cast<char*>(word.c_str()));
+  result.push_back(nullptr);
+  return result;
+}
+
+void join_keyring() {
+  // Ours must not be visible inside. ENOSYS: a kernel without keyrings, or a container whose policy hides them.
+  if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS) {
+    throw_errno("cannot join a session keyring");
+  }
+}
+
+void send_message(int socket, JoinMessage message, int fd = -1) {
+  iovec data{&message, sizeof message};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  if (fd >= 0) {
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+    cmsghdr* cmsg = CMSG_FIRSTHDR(&header);
+    cmsg->cmsg_level = SOL_SOCKET;
+    cmsg->cmsg_type = SCM_RIGHTS;
+    cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(cmsg), &fd, sizeof fd);
+  }
+  check(::sendmsg(socket, &header, MSG_NOSIGNAL), "cannot report to pct");
+}
+
+void send_failure(int socket, const Error& error) {
+  JoinMessage message;
+  message.type = JoinMessage::Type::failure;
+  message.number = error.error_number();
+  error.action().copy(message.text, sizeof message.text - 1);
+  send_message(socket, message);
+}
+
+[[noreturn]] void exec_program(const Joining& joining) {
+  const auto argv = joining.request.argv.empty() ? login_shell() : joining.request.argv;
+  restrict_like_init(joining);
+  const auto words = pointers(argv);
+  auto environment = pointers(joining.environment);
+  ::environ = environment.data();
+  ::execvp(words[0], words.data());
+  const int error = errno;
+  const std::string message = formatted("cannot run '{}' in CT {}: {}\n", argv[0], joining.state.vmid, errno_text(error));
+  const ssize_t written = ::write(2, message.data(), message.size());
+  ::_exit(written >= 0 && (error == ENOENT || error == ENOTDIR) ? kNotFound : kNotExecutable);
+}
+
+// The program's process: in every namespace of the container and in its cgroups.
+[[noreturn]] void run_program(const Joining& joining, int slave) {
+  try {
+    join_keyring();
+    if (slave >= 0) {
+      check(::setsid(), "cannot start a session");
+      use_terminal(slave);
+    }
+    become_inner_root();
+    check(::chdir("/"), "cannot change to /");
+    exec_program(joining);
+  } catch (const Error& error) {
+    send_failure(joining.reports.get(), error);
+  }
+  ::_exit(kNotExecutable);
+}
+
+struct Pty {
+  UniqueFd master;
+  UniqueFd slave;
+};
+
+// A pty of the container's own devpts, opened after joining its mount namespace.
+Pty open_container_pty() {
+  Pty pty;
+  pty.master = open_file(AT_FDCWD, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+  int unlocked = 0;
+  // Both fail on anything that is not a pty master, such as a file that the guest put in its place.
+  check(::ioctl(pty.master.get(), TIOCSPTLCK, &unlocked), "cannot unlock a pty of the container");
+  pty.slave.reset(check(::ioctl(pty.master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC),
+                        "cannot open a pty of the container"));
+  check(::fchmod(pty.slave.get(), 0620), "cannot set the pty's mode");
+  return pty;
+}
+
+// Joins, in a process of its own: setns(2) for a pid namespace takes effect on children only, so the program is
+// its child in the kernel's eyes and, by CLONE_PARENT, ours in waitpid's.
+void join_and_spawn(const Joining& joining) {
+  joining.group.join_existing(::getpid());
+  // A guest process must not be able to trace us or look at our memory while we are half inside.
+  check(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "cannot become undumpable");
+  join_namespaces(joining);
+  Pty pty;
+  if (joining.terminal) {
+    become_inner_root();
+    pty = open_container_pty();
+    send_message(joining.reports.get(), {JoinMessage::Type::terminal}, pty.master.get());
+    pty.master.reset();
+  }
+  clone_args args{};
+  args.flags = CLONE_PARENT | CLONE_INTO_CGROUP;
+  args.cgroup = static_cast<__u64>(joining.cgroup.get());
+  const pid_t pid = check(sys::clone3(args), "cannot create the program's process");
+  if (pid == 0) run_program(joining, pty.slave.get());
+  send_message(joining.reports.get(), {JoinMessage::Type::program, pid});
+}
+
+[[noreturn]] void run_joiner(const Joining& joining) {
+  try {
+    join_and_spawn(joining);
+  } catch (const Error& error) {
+    send_failure(joining.reports.get(), error);
+    ::_exit(1);
+  }
+  ::_exit(0);
+}
+
+struct Joined {
+  pid_t program = -1;
+  UniqueFd terminal;
+  std::optional<Error> failure;
+};
+
+// Collects the reports until the program has been executed or has failed.
+Joined follow_joining(int reports) {
+  Joined joined;
+  for (;;) {
+    JoinMessage message;
+    iovec data{&message, sizeof message};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    msghdr header{};
+    header.msg_iov = &data;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+    const ssize_t count = ::recvmsg(reports, &header, MSG_CMSG_CLOEXEC);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return joined;
+    const cmsghdr* cmsg = CMSG_FIRSTHDR(&header);
+    if (cmsg != nullptr && cmsg->cmsg_type == SCM_RIGHTS) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(cmsg), sizeof fd);
+      joined.terminal.reset(fd);
+    }
+    if (message.type == JoinMessage::Type::program) joined.program = message.number;
+    if (message.type == JoinMessage::Type::failure) joined.failure = Error(message.text, message.number);
+  }
+}
+
+int wait_for(pid_t pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) throw_errno("cannot wait for the program");
+  }
+  return status;
+}
+
+int shell_status(int wait_status) {
+  return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
+}
+
+}  // namespace
+
+int attach(const Sysroot& sysroot, const ContainerState& state, const AttachRequest& request) {
+  auto init = open_process(state.init);
+  if (!init) throw Error(formatted("container '{}' not running!", state.vmid));
+  int ends[2];
+  check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "cannot create a socket pair");
+  UniqueFd reports(ends[0]);
+  Joining joining{state,
+                  request,
+                  cgroupv2::Group(cgroupv2::detect_layout(), state.cgroup),
+                  std::move(*init),
+                  {},
+                  open_file(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY),
+                  read_filter(sysroot, state),
+                  joined_environment(state, request.keep_environment),
+                  UniqueFd(ends[1]),
+                  has_terminal()};
+  joining.cgroup = open_cgroup(joining.group);
+  // Descriptors of whoever called us must not get inside.
+  check(::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC), "cannot mark descriptors close-on-exec");
+  std::fflush(nullptr);
+  const pid_t joiner = check(::fork(), "cannot fork");
+  if (joiner == 0) {
+    reports.reset();
+    run_joiner(joining);
+  }
+  joining.reports.reset();
+  Joined joined = follow_joining(reports.get());
+  wait_for(joiner);
+  if (joined.program < 0 || joined.failure) {
+    if (joined.program >= 0) wait_for(joined.program);
+    throw joined.failure.value_or(Error("joining the container ended without a word")).with_context(formatted("cannot join CT {}", state.vmid));
+  }
+  if (joined.terminal) {
+    const UniqueFd program(check(sys::pidfd_open(joined.program, 0), "cannot open the program's process"));
+    relay_terminal(joined.terminal.get(), program.get());
+  }
+  return shell_status(wait_for(joined.program));
+}
+
+}  // namespace hutch

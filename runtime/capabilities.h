@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "runtime/container_spec.h"
+
+// Capability names (capabilities(7)) as config files have them: lower case, without "CAP_".
+namespace hutch {
+
+// The kernel's highest capability (/proc/sys/kernel/cap_last_cap), 40 since Linux 5.9. Throws.
+unsigned last_capability();
+
+// The number of a name ("sys_time"); nothing when libcap does not know it.
+std::optional<unsigned> capability_number(std::string_view name);
+// The name of a number ("sys_time"); the number in decimal when libcap has no name for it.
+std::string capability_name(unsigned number);
+
+// Bit n set: capability n (0..last_cap) goes from the bounding set (prctl(PR_CAPBSET_DROP)).
+// `drop`: the listed ones. `keep`: all but the listed ones; the word "none" in it keeps nothing.
+// A plain decimal number 0..last_cap serves as a name. A known name beyond last_cap is a capability that
+// the kernel does not have: nothing to drop and nothing to keep. Throws Error with the entry's origin for an
+// unknown name, for a number beyond last_cap, and for last_cap > 63.
+std::uint64_t bounding_set_to_drop(const CapabilitySpec& spec, unsigned last_cap);
+
+}  // namespace hutch

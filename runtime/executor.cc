@@ -1,0 +1,421 @@
+#include "runtime/executor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/format.h"
+#include "base/mount.h"
+#include "base/syscalls.h"
+#include "cgroupv2/device_filter.h"
+#include "cgroupv2/freezer.h"
+#include "netlink/address.h"
+#include "netlink/link.h"
+#include "netlink/veth.h"
+#include "runtime/apparmor.h"
+#include "runtime/child_interpreter.h"
+#include "runtime/dev_tree.h"
+#include "runtime/id_map.h"
+#include "runtime/planner.h"
+#include "runtime/rlimit.h"
+#include "runtime/volumes.h"
+
+namespace hutch {
+
+namespace {
+
+// After a kill the processes are gone as soon as the kernel gets to them; a process stuck in the kernel
+// (a dead network file system, say) must not hang the tear-down for ever.
+constexpr std::chrono::milliseconds kKillTimeout{10000};
+
+// clone3 with other threads around would copy locks that nobody will ever release in the child.
+void require_single_thread() {
+  struct stat status {};
+  check(::stat("/proc/self/task", &status), "cannot count this process's threads");
+  if (status.st_nlink != 3) throw Error("the supervisor has more than one thread", EINVAL, "this is a bug in Hutch");
+}
+
+// The program with real pointers. `storage` keeps what the pointers point to.
+struct ImageStorage {
+  std::vector<const char*> candidates;
+  std::vector<char*> argv;
+  std::vector<char*> envp;
+};
+
+void fill_image(const ChildProgram& program, ImageStorage& storage, ChildImage& image) {
+  const auto words = [&](const std::vector<std::uint32_t>& offsets) {
+    std::vector<char*> pointers;
+    for (const auto offset : offsets) pointers.push_back(const_cast<char*>(program.arena.data() + offset));
+    pointers.push_back(nullptr);
+    return pointers;
+  };
+  storage.argv = words(program.argv);
+  storage.envp = words(program.envp);
+  for (const auto offset : program.candidates) storage.candidates.push_back(program.arena.data() + offset);
+  storage.candidates.push_back(nullptr);
+  image.steps = program.steps.data();
+  image.step_count = program.steps.size();
+  image.arena = program.arena.data();
+  image.candidates = storage.candidates.data();
+  image.argv = storage.argv.data();
+  image.envp = storage.envp.data();
+  image.groups = program.groups.data();
+  image.group_count = program.groups.size();
+  image.filter = program.filter.data();
+  image.filter_length = program.filter.size();
+}
+
+void remove_directory_if_empty(const std::string& path) {
+  if (::rmdir(path.c_str()) < 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EBUSY) {
+    throw_errno(formatted("cannot remove '{}'", path));
+  }
+}
+
+}  // namespace
+
+StartExecutor::StartExecutor(const StartPlan& plan, ExecutorOptions options)
+    : plan_(plan),
+      options_(std::move(options)),
+      group_(plan.cgroups, plan.state.cgroup),
+      undo_([this](const std::string& name, const std::string& reason) {
+        undo_failures_.push_back(formatted("cannot {}: {}", name, reason));
+      }) {}
+
+void StartExecutor::run() {
+  try {
+    for (std::size_t at = 0; at < plan_.host.size(); ++at) {
+      const auto& step = plan_.host[at];
+      if (options_.log) options_.log(formatted("host {:>3}  {}", at + 1, step.text));
+      try {
+        if (options_.before_step) options_.before_step(at);
+        run_step(step);
+      } catch (const Error& error) {
+        prefer_child_failure();
+        throw error.with_origin(step.origin).with_hint(step.hint);
+      }
+    }
+    if (options_.before_step) options_.before_step(plan_.host.size());
+  } catch (...) {
+    undo_.run();
+    throw;
+  }
+  // The container lives on its own copies now.
+  for (auto& slot : slots_) slot.reset();
+  id_map_namespace_.reset();
+  net_namespace_.reset();
+  socket_.reset();
+}
+
+void StartExecutor::run_step(const HostStep& step) {
+  std::visit([this](const auto& action) { perform(action); }, step.action);
+}
+
+void StartExecutor::perform(const host::MakeStateDirectory&) {
+  const std::string path = state_directory(plan_.sysroot, plan_.spec.vmid);
+  make_directories(plan_.sysroot.path("run/hutch"));
+  check(::mkdir(path.c_str(), 0700), formatted("cannot create '{}'", path));
+  undo_.push("remove " + path, [path] { remove_tree(AT_FDCWD, path); });
+}
+
+void StartExecutor::perform(const host::CreateCgroup& step) {
+  group_.create(step.writes);
+  undo_.push("remove cgroup " + group_.path(), [this] {
+    cgroupv2::kill_all(group_.directory());
+    group_.remove(kKillTimeout);
+  });
+}
+
+void StartExecutor::perform(const host::LoadAppArmorProfile& step) {
+  load_profile(step.text, step.name, plan_.sysroot.path("var/cache/hutch/apparmor"));
+  undo_.push("unload AppArmor profile " + step.name, [name = step.name] { unload_profile(name); });
+}
+
+void StartExecutor::perform(const host::UnshareMounts&) { unshare_mounts(); }
+
+void StartExecutor::perform(const host::OpenIdMapNamespace&) {
+  id_map_namespace_ = make_id_map_namespace(plan_.spec.id_map);
+}
+
+void StartExecutor::perform(const host::MountVolume& step) {
+  const int id_map = step.id_mapped ? id_map_namespace_.get() : -1;
+  if (step.volume.key != "rootfs") {
+    const Owner owner = inner_root(plan_.spec);
+    mount_below(step.volume, id_map, rootfs_path(), owner.uid, owner.gid);
+    return;  // goes with the rootfs
+  }
+  const std::string path = rootfs_path();
+  const std::string parent = path.substr(0, path.rfind('/'));
+  undo_.push("remove " + path, [path, parent] {
+    remove_directory_if_empty(path);
+    remove_directory_if_empty(parent);
+  });
+  plain_rootfs_ = mount_rootfs(step.volume, id_map, path, step.expected_owner);
+  undo_.push("unmount " + path, [path] {
+    check(::umount2(path.c_str(), MNT_DETACH), formatted("cannot unmount '{}'", path));
+  });
+}
+
+void StartExecutor::perform(const host::SetUpGuest&) {
+  const UniqueFd plain = std::move(plain_rootfs_);
+  if (!options_.set_up_guest) return;
+  if (plain) return options_.set_up_guest(plain.get(), Owner{});
+  const UniqueFd root = open_file(AT_FDCWD, rootfs_path(), O_PATH | O_DIRECTORY);
+  options_.set_up_guest(root.get(), inner_root(plan_.spec));
+}
+
+void StartExecutor::perform(const host::OpenRoot& step) {
+  slots_[step.slot] = clone_mount(AT_FDCWD, rootfs_path(), true);
+}
+
+void StartExecutor::perform(const host::BuildDev& step) { slots_[step.slot] = build_dev_tree(plan_.spec); }
+
+void StartExecutor::perform(const host::OpenSource& step) {
+  auto source = open_bind_source(step.mount, id_map_namespace_.get());
+  if (source) slots_[step.slot] = std::move(*source);
+}
+
+void StartExecutor::perform(const host::Spawn& step) {
+  int ends[2];
+  check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "cannot create a socket pair");
+  UniqueFd host_end(ends[0]);
+  const UniqueFd child_end(ends[1]);
+  ImageStorage storage;
+  ChildImage image{};
+  fill_image(plan_.child, storage, image);
+  image.sync_fd = child_end.get();
+  for (std::size_t slot = 0; slot < kMaxSlots; ++slot) image.slots[slot] = slots_[slot].get();
+  const UniqueFd cgroup = group_.open_inner();
+  int pidfd = -1;
+  clone_args args{};
+  args.flags = step.clone_flags | CLONE_PIDFD | CLONE_INTO_CGROUP;
+  args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
+  args.exit_signal = SIGCHLD;
+  args.cgroup = static_cast<__u64>(cgroup.get());
+  require_single_thread();
+  const pid_t pid = sys::clone3(args);
+  if (pid == 0) {
+    // With our end open in the child, the child would never see the supervisor's death.
+    ::close(host_end.get());
+    run_child(image);
+  }
+  if (pid < 0) {
+    throw_errno("cannot create the container's first process",
+                errno == ENOSPC ? "a limit of /proc/sys/user/max_*_namespaces is reached" : "");
+  }
+  init_pid_ = pid;
+  init_pidfd_.reset(pidfd);
+  init_reaped_ = false;
+  sync_ = std::move(host_end);
+  undo_.push("kill the container", [this] {
+    if (init_reaped_) return;
+    // ESRCH: it is dead and only has to be collected.
+    if (sys::pidfd_send_signal(init_pidfd_.get(), SIGKILL) < 0 && errno != ESRCH) {
+      throw_errno("cannot kill init");
+    }
+    reap_init();
+  });
+}
+
+void StartExecutor::perform(const host::WriteIdMaps&) { write_id_maps(init_pid_, plan_.spec.id_map); }
+
+void StartExecutor::perform(const host::Proceed& step) {
+  SyncMessage message{};
+  message.type = step.message;
+  if (::send(sync_.get(), &message, sizeof message, MSG_NOSIGNAL) == sizeof message) return;
+  if (errno != EPIPE && errno != ECONNRESET) throw_errno("cannot send to the container's first process");
+  // The child is gone; it has said why, or died.
+  while (receive()) {
+  }
+  throw_child_death();
+}
+
+void StartExecutor::perform(const host::OpenTasks& step) {
+  const std::string path = formatted("{}/{}/tasks", step.hierarchy, group_.path());
+  slots_[step.slot] = open_file(AT_FDCWD, path, O_WRONLY);
+}
+
+void StartExecutor::perform(const host::ApplyLimits& step) { group_.apply(step.writes); }
+
+void StartExecutor::perform(const host::AttachDeviceFilter& step) {
+  const UniqueFd program = cgroupv2::load_device_program(step.program);
+  cgroupv2::attach_device_program(group_.open_limits().get(), program.get());
+}
+
+void StartExecutor::perform(const host::DelegateCgroup& step) { group_.delegate(step.gid); }
+
+void StartExecutor::perform(const host::SetRlimit& step) {
+  const Rlimit limit = resolve_rlimit(step.limit);
+  check(::prlimit(init_pid_, static_cast<__rlimit_resource>(limit.resource), &limit.limit, nullptr),
+        formatted("cannot set resource limit {}", step.limit.name));
+}
+
+netlink::Socket& StartExecutor::socket() {
+  if (!socket_) socket_.emplace();
+  return *socket_;
+}
+
+int StartExecutor::net_namespace() {
+  if (!net_namespace_) net_namespace_ = open_file(AT_FDCWD, formatted("/proc/{}/ns/net", init_pid_), O_RDONLY);
+  return net_namespace_->get();
+}
+
+void StartExecutor::perform(const host::CreateLink& step) {
+  netlink::VethRequest request;
+  request.host_name = step.link.host_name;
+  request.host_mac = netlink::random_host_mac();
+  request.peer_name = step.link.name;
+  if (!step.link.mac.empty()) {
+    request.peer_mac = netlink::parse_mac_address(step.link.mac);
+    if (!request.peer_mac) throw Error(formatted("'{}' is not a MAC address", step.link.mac), EINVAL);
+  }
+  request.mtu = step.mtu;
+  request.peer_netns_fd = net_namespace();
+  request.master_index = step.bridge_index;
+  request.host_up = !step.link.link_down;
+  netlink::create_veth(socket(), request);
+  undo_.push("delete link " + request.host_name, [this, name = request.host_name] {
+    try {
+      netlink::delete_link(socket(), name);
+    } catch (const Error& error) {
+      if (error.error_number() != ENODEV) throw;  // went with the container's network namespace
+    }
+  });
+  if (step.bridge_index != 0) netlink::disable_ipv6(request.host_name);
+}
+
+void StartExecutor::perform(const host::ConfigureLink& step) {
+  netlink::InterfaceSetup setup;
+  setup.name = step.link.name;
+  setup.up = true;
+  for (const auto& text : step.link.addresses) {
+    const auto address = netlink::parse_cidr(text);
+    if (!address) throw Error(formatted("'{}' is not an address with a prefix length", text), EINVAL);
+    setup.addresses.push_back(*address);
+  }
+  const auto gateway = [](const std::string& text) -> std::optional<netlink::IpAddress> {
+    if (text.empty()) return std::nullopt;
+    const auto address = netlink::parse_ip_address(text);
+    if (!address) throw Error(formatted("'{}' is not an IP address", text), EINVAL);
+    return address;
+  };
+  setup.gateway4 = gateway(step.link.gateway4);
+  setup.gateway6 = gateway(step.link.gateway6);
+  netlink::Socket inside = netlink::Socket::in_namespace(net_namespace());
+  netlink::set_loopback_up(inside);
+  netlink::configure_interface(inside, setup);
+}
+
+void StartExecutor::perform(const host::AwaitReady&) {
+  for (;;) {
+    const auto message = receive();
+    if (!message) throw_child_death();
+    if (message->type == SyncMessage::Type::ready) return;
+  }
+}
+
+void StartExecutor::perform(const host::RecordState&) {
+  ContainerState state = plan_.state;
+  const auto init = identify_process(init_pid_);
+  const auto supervisor = identify_process(::getpid());
+  if (!init || !supervisor) throw_child_death();
+  state.init = *init;
+  state.supervisor = *supervisor;
+  const UniqueFd directory =
+      open_file(AT_FDCWD, state_directory(plan_.sysroot, plan_.spec.vmid), O_RDONLY | O_DIRECTORY);
+  const auto write = [&](const std::string& name, std::string_view content) {
+    const UniqueFd file = open_file(directory.get(), name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    write_fd(file.get(), content, name);
+  };
+  const auto& filter = plan_.child.filter;
+  if (!filter.empty()) {
+    write("seccomp", {reinterpret_cast<const char*>(filter.data()), filter.size() * sizeof(sock_filter)});
+  }
+  // Under its final name only when complete: others read it without a lock.
+  write("state.new", print_state(state));
+  check(::renameat(directory.get(), "state.new", directory.get(), "state"), "cannot write the state record");
+}
+
+void StartExecutor::perform(const host::AwaitExec&) {
+  bool executing = false;
+  while (const auto message = receive()) {
+    if (message->type == SyncMessage::Type::executing) executing = true;
+  }
+  if (!executing) throw_child_death();
+  sync_.reset();
+}
+
+std::optional<SyncMessage> StartExecutor::receive() {
+  SyncMessage message{};
+  iovec data{&message, sizeof message};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
+  ssize_t count = 0;
+  do {
+    count = ::recvmsg(sync_.get(), &header, MSG_CMSG_CLOEXEC);
+    // ECONNRESET: the child ended with messages of ours unread; what it sent before is still to come.
+  } while (count < 0 && (errno == EINTR || errno == ECONNRESET));
+  if (count < 0) throw_errno("cannot receive from the container's first process");
+  if (count == 0) return std::nullopt;
+  if (count != sizeof message) throw Error("a malformed message from the container's first process", EPROTO);
+  const cmsghdr* cmsg = CMSG_FIRSTHDR(&header);
+  if (message.type == SyncMessage::Type::handed_fd && cmsg != nullptr && cmsg->cmsg_type == SCM_RIGHTS) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(cmsg), sizeof fd);
+    UniqueFd held(fd);
+    if (message.detail > plan_.spec.tty_count) throw Error("an unexpected terminal from the container", EPROTO);
+    if (terminals_.size() <= message.detail) terminals_.resize(message.detail + 1);
+    terminals_[message.detail] = std::move(held);
+  }
+  if (message.type == SyncMessage::Type::failed) throw_child_failure(message);
+  return message;
+}
+
+void StartExecutor::prefer_child_failure() {
+  pollfd ready{sync_.get(), POLLIN, 0};
+  while (sync_ && ::poll(&ready, 1, 0) > 0 && receive()) {
+  }
+}
+
+void StartExecutor::throw_child_failure(const SyncMessage& message) const {
+  if (message.step >= plan_.child.info.size()) throw Error("the container's first process failed", message.error);
+  const auto& info = plan_.child.info[message.step];
+  throw Error(formatted("inside the container: cannot {}", info.text), message.error, info.hint, info.origin);
+}
+
+void StartExecutor::throw_child_death() {
+  const int status = reap_init();
+  if (WIFSIGNALED(status)) {
+    const char* name = sigabbrev_np(WTERMSIG(status));
+    throw Error(formatted("the container's first process was killed by SIG{} while it started", name == nullptr ? "?" : name), 0,
+                WTERMSIG(status) == SIGKILL ? "is the memory limit large enough?"
+                                            : "does the seccomp policy allow what a start needs?");
+  }
+  throw Error("the container's first process ended while it started", 0);
+}
+
+int StartExecutor::reap_init() {
+  if (init_reaped_) return init_status_;
+  while (::waitpid(init_pid_, &init_status_, 0) < 0) {
+    if (errno != EINTR) throw_errno("cannot wait for init");
+  }
+  init_reaped_ = true;
+  return init_status_;
+}
+
+}  // namespace hutch

@@ -1,0 +1,282 @@
+#include "runtime/planner.h"
+
+#include <sched.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/format.h"
+#include "cgroupv2/cpuset.h"
+#include "cgroupv2/device_filter.h"
+#include "runtime/apparmor.h"
+#include "runtime/capabilities.h"
+#include "runtime/rlimit.h"
+#include "runtime/validate.h"
+
+namespace hutch {
+
+namespace {
+
+// Collects the host's steps; keeps the order readable in make_plan.
+class HostPlanner {
+ public:
+  HostPlanner(const ContainerSpec& spec, const HostFacts& facts, StartPlan& plan)
+      : spec_(spec), facts_(facts), plan_(plan), group_(formatted("lxc/{}", spec.vmid)) {}
+
+  void plan() {
+    choose_limits();
+    add(host::MakeStateDirectory{}, formatted("make directory {}", state_directory(plan_.sysroot, spec_.vmid)), "remove");
+    add(host::CreateCgroup{limits_}, formatted("create cgroup {} and {}/ns", group_, group_), "remove");
+    load_profile();
+    volumes();
+    child_.root = plan_.child.new_slot();
+    add(host::OpenRoot{child_.root}, "open the rootfs as a detached tree");
+    if (spec_.autodev) build_dev();
+    sources();
+    open_tasks();
+    spawn();
+    restrictions();
+    links();
+    add(host::AwaitReady{}, "wait for the child to be ready");
+    add(host::RecordState{}, "write the state record", "remove");
+    send(SyncMessage::Type::proceed_exec, "send 'exec init'");
+    add(host::AwaitExec{}, "wait for init to be executed");
+  }
+
+  const ChildPlanInput& child() const { return child_; }
+
+ private:
+  const ContainerSpec& spec_;
+  const HostFacts& facts_;
+  StartPlan& plan_;
+  std::string group_;
+  std::vector<cgroupv2::PlacedWrite> limits_;
+  ChildPlanInput child_;
+
+  HostStep& add(HostAction action, std::string text, std::string undo = {}, Origin origin = {}) {
+    plan_.host.push_back({std::move(action), std::move(text), std::move(undo), std::move(origin), {}});
+    return plan_.host.back();
+  }
+
+  void send(SyncMessage::Type message, std::string text) { add(host::Proceed{message}, std::move(text)); }
+
+  void choose_limits() {
+    std::string cpus;
+    if (spec_.resources.cpu_count) {
+      cpus = cgroupv2::print_cpu_list(
+          cgroupv2::choose_cpus(facts_.cpus, spec_.resources.cpu_count->value, facts_.seed));
+    }
+    limits_ = cgroupv2::place(cgroupv2::resource_writes(spec_.resources, cpus), facts_.cgroups);
+  }
+
+  void load_profile() {
+    if (!facts_.apparmor) return;
+    const auto& wanted = spec_.apparmor;
+    if (wanted.profile == "unchanged") return;
+    if (wanted.profile != "generated") {
+      child_.label = wanted.profile;
+      return;
+    }
+    AppArmorInput input;
+    input.container = std::to_string(spec_.vmid);
+    input.unprivileged = spec_.unprivileged;
+    input.allow_nesting = wanted.allow_nesting;
+    input.cgroup_namespace = spec_.namespaces.cgroup;
+    input.features = *facts_.apparmor;
+    // A policy namespace of the container's own is not set up here, so the plain profile is the label.
+    input.features.stacking = false;
+    input.raw_rules = wanted.raw_rules;
+    const std::string name = apparmor_profile_name(input);
+    child_.label = apparmor_label(input);
+    add(host::LoadAppArmorProfile{name, generated_profile(input)}, formatted("load AppArmor profile {}", name),
+        "unload", wanted.origin);
+  }
+
+  bool needs_id_mapped_mount(const VolumeSpec& volume) const {
+    if (spec_.id_map.empty()) return false;
+    if (volume.disk_ids == DiskIds::container) return true;
+    // A rootfs that root unpacked by hand: its files can only be meant as the container's.
+    return volume.key == "rootfs" && facts_.rootfs_owner == uid_t{0} && *spec_.id_map.host_uid(0) != 0;
+  }
+
+  void volumes() {
+    add(host::UnshareMounts{}, "unshare the mount namespace");
+    std::vector<const VolumeSpec*> all = {&spec_.rootfs};
+    for (const auto& volume : spec_.mount_points) all.push_back(&volume);
+    const bool any = std::any_of(all.begin(), all.end(), [&](auto* volume) { return needs_id_mapped_mount(*volume); }) ||
+                     std::any_of(spec_.mounts.begin(), spec_.mounts.end(), [](auto& mount) { return mount.id_mapped; });
+    if (any) add(host::OpenIdMapNamespace{}, "make a user namespace for id-mapped mounts");
+    for (const auto* volume : all) mount(*volume);
+    add(host::SetUpGuest{}, "set up the guest's files");
+  }
+
+  void mount(const VolumeSpec& volume) {
+    host::MountVolume step{volume, needs_id_mapped_mount(volume), std::nullopt};
+    if (volume.key == "rootfs") step.expected_owner = spec_.id_map.host_uid(0);
+    static constexpr const char* kKinds[] = {"directory", "image", "block device"};
+    std::string text = formatted("mount {}: {} {} on {}", volume.key, kKinds[static_cast<int>(volume.kind)], volume.source,
+                                 volume.key == "rootfs" ? rootfs_mount_path(plan_.sysroot, spec_.vmid) : volume.target);
+    if (step.id_mapped) text += ", id-mapped";
+    if (volume.read_only) text += ", read-only";
+    add(std::move(step), std::move(text), "unmount", volume.origin);
+  }
+
+  void build_dev() {
+    child_.dev = plan_.child.new_slot();
+    const Owner owner = inner_root(spec_);
+    add(host::BuildDev{child_.dev},
+        formatted("make /dev: tmpfs of {} bytes with full null random tty urandom zero, owned by {}:{}", spec_.dev_size,
+                  owner.uid, owner.gid));
+  }
+
+  void sources() {
+    for (const auto& mount : spec_.mounts) {
+      const bool opened = mount.bind && !mount.source_in_root;
+      const Slot slot = opened ? plan_.child.new_slot() : kNoSlot;
+      child_.sources.emplace_back(mount, slot);
+      if (!opened) continue;
+      add(host::OpenSource{slot, mount},
+          formatted("open the source {} of the mount on {}{}", mount.source, mount.target, mount.id_mapped ? ", id-mapped" : ""),
+          "", mount.origin);
+    }
+  }
+
+  // The v1 hierarchies that have limits: the child joins them itself.
+  void open_tasks() {
+    for (const auto& hierarchy : facts_.cgroups.v1_hierarchies()) {
+      const bool used = std::any_of(limits_.begin(), limits_.end(), [&](auto& write) { return write.hierarchy == hierarchy; });
+      if (!used) continue;
+      const Slot slot = plan_.child.new_slot();
+      child_.tasks.emplace_back(hierarchy, slot);
+      add(host::OpenTasks{slot, hierarchy}, formatted("open {}/{}/tasks", hierarchy, group_));
+    }
+  }
+
+  void spawn() {
+    const auto& wanted = spec_.namespaces;
+    // On a hybrid host the child unshares its cgroup namespace once it is in the v1 groups, so that all of them
+    // become its roots.
+    child_.unshare_cgroup = wanted.cgroup && facts_.cgroups.hybrid();
+    const std::pair<bool, std::pair<std::uint64_t, const char*>> flags[] = {
+        {wanted.mount, {CLONE_NEWNS, "mount"}},   {wanted.pid, {CLONE_NEWPID, "pid"}},
+        {wanted.net, {CLONE_NEWNET, "net"}},      {wanted.ipc, {CLONE_NEWIPC, "ipc"}},
+        {wanted.uts, {CLONE_NEWUTS, "uts"}},      {wanted.user, {CLONE_NEWUSER, "user"}},
+        {wanted.cgroup && !child_.unshare_cgroup, {CLONE_NEWCGROUP, "cgroup"}},
+    };
+    host::Spawn step;
+    std::string names;
+    for (const auto& [on, flag] : flags) {
+      if (!on) continue;
+      step.clone_flags |= flag.first;
+      names += formatted(" {}", flag.second);
+    }
+    add(step, formatted("clone into cgroup {}/ns with new namespaces:{}", group_, names), "kill");
+    if (wanted.user) {
+      add(host::WriteIdMaps{}, "write the id maps:" + id_map_text(), "",
+          spec_.id_map.uids.empty() ? Origin{} : spec_.id_map.uids.front().origin);
+    }
+    send(SyncMessage::Type::proceed_mapped, "send 'mapped'");
+    // Before the child joins: a v1 cpuset without CPUs takes no process.
+    for (const auto& write : limits_) {
+      add(host::ApplyLimits{{write}}, formatted("limit {}/{}/{} = {}", write.hierarchy, group_, write.file, write.value), "",
+          write.origin);
+    }
+    send(SyncMessage::Type::proceed_limited, "send 'limited'");
+  }
+
+  std::string id_map_text() const {
+    std::string text;
+    for (const auto& range : spec_.id_map.uids) text += formatted(" u {} {} {}", range.inside, range.host, range.count);
+    for (const auto& range : spec_.id_map.gids) text += formatted(" g {} {} {}", range.inside, range.host, range.count);
+    return text;
+  }
+
+  void restrictions() {
+    if (cgroupv2::needs_device_filter(spec_.devices)) {
+      add(host::AttachDeviceFilter{cgroupv2::device_program(spec_.devices)},
+          formatted("attach the device filter: {} rules, else {}", spec_.devices.rules.size(),
+                    spec_.devices.allow_by_default ? "allow" : "deny"));
+    }
+    const Owner owner = inner_root(spec_);
+    add(host::DelegateCgroup{owner.gid}, formatted("delegate cgroup {}/ns to group {}", group_, owner.gid));
+    for (const auto& limit : spec_.rlimits) {
+      resolve_rlimit(limit);
+      const auto side = [](const std::optional<std::uint64_t>& value) { return value ? std::to_string(*value) : "unlimited"; };
+      add(host::SetRlimit{limit}, formatted("set resource limit {} = {}:{}", limit.name, side(limit.soft), side(limit.hard)), "",
+          limit.origin);
+    }
+  }
+
+  void links() {
+    for (const auto& link : spec_.links) {
+      host::CreateLink step{link, 0, link.mtu.value_or(1500)};
+      std::string text = formatted("create veth {} with {} inside", link.host_name, link.name);
+      if (!link.bridge.empty()) {
+        const auto& bridge = facts_.bridges.at(link.bridge);
+        step.mtu = link.mtu.value_or(bridge.mtu);
+        if (!link.link_down) {
+          step.bridge_index = bridge.index;
+          text += formatted(", into bridge {}", link.bridge);
+        }
+      }
+      text += formatted(", mtu {}", step.mtu);
+      if (!link.mac.empty()) text += formatted(", mac {}", link.mac);
+      if (link.link_down) text += ", down";
+      add(std::move(step), std::move(text), "delete", link.origin);
+      if (link.configure && !link.link_down) {
+        std::string what;
+        for (const auto& address : link.addresses) what += " " + address;
+        add(host::ConfigureLink{link}, formatted("set up {} inside:{}", link.name, what), "", link.origin);
+      }
+    }
+  }
+};
+
+ContainerState state_of(const ContainerSpec& spec, const ChildPlanInput& child) {
+  ContainerState state;
+  state.vmid = spec.vmid;
+  state.cgroup = formatted("lxc/{}", spec.vmid);
+  for (const auto& link : spec.links) state.host_links.push_back(link.host_name);
+  state.dropped_capabilities = child.dropped_capabilities;
+  state.no_new_privs = spec.no_new_privs;
+  state.seccomp = !spec.seccomp.policy.empty();
+  state.apparmor_label = child.label;
+  state.init_uid = spec.init.uid;
+  state.init_gid = spec.init.gid;
+  state.environment.emplace_back("container=lxc");
+  for (const auto& entry : spec.init.environment) state.environment.push_back(entry.value);
+  state.halt_signal = spec.signals.halt;
+  state.stop_signal = spec.signals.stop;
+  return state;
+}
+
+}  // namespace
+
+Owner inner_root(const ContainerSpec& spec) {
+  return {spec.id_map.host_uid(0).value_or(0), spec.id_map.host_gid(0).value_or(0)};
+}
+
+std::string tty_path(const ContainerSpec& spec, unsigned number) {
+  const std::string name = formatted("tty{}", number);
+  return spec.tty_directory.empty() ? name : spec.tty_directory + "/" + name;
+}
+
+StartPlan make_plan(const ContainerSpec& spec, const HostFacts& facts, std::vector<sock_filter> filter,
+                    const Sysroot& sysroot) {
+  validate(spec, facts);
+  StartPlan plan;
+  plan.spec = spec;
+  plan.sysroot = sysroot;
+  plan.cgroups = facts.cgroups;
+  plan.child.filter = std::move(filter);
+  HostPlanner planner(spec, facts, plan);
+  planner.plan();
+  ChildPlanInput child = planner.child();
+  child.dropped_capabilities = bounding_set_to_drop(spec.capabilities, facts.last_capability);
+  plan_child(spec, child, plan.child);
+  plan.state = state_of(spec, child);
+  return plan;
+}
+
+}  // namespace hutch

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <linux/filter.h>
+
+#include <vector>
+
+#include "base/files.h"
+#include "base/sysroot.h"
+#include "runtime/container_spec.h"
+#include "runtime/host_facts.h"
+#include "runtime/start_plan.h"
+
+namespace hutch {
+
+// Compiles a container into the plan of its start. Pure: same arguments, same plan. `filter` is the compiled
+// form of spec.seccomp (empty when that has no policy).
+// Validates first; throws Error with the config line for what cannot be planned on this host.
+StartPlan make_plan(const ContainerSpec& spec, const HostFacts& facts, std::vector<sock_filter> filter,
+                    const Sysroot& sysroot);
+
+// The child's side of it (runtime/child_plan.cc).
+struct ChildPlanInput {
+  Slot root = kNoSlot;
+  Slot dev = kNoSlot;
+  std::vector<std::pair<MountSpec, Slot>> sources;  // every entry of spec.mounts; slot of a bind's source
+  std::vector<std::pair<std::string, Slot>> tasks;  // v1 hierarchies to join, and their open `tasks` files
+  bool unshare_cgroup = false;  // the cgroup namespace is made after joining the v1 hierarchies
+  std::string label;            // AppArmor label to take; empty: none
+  std::uint64_t dropped_capabilities = 0;
+};
+void plan_child(const ContainerSpec& spec, const ChildPlanInput& input, ChildProgram& program);
+
+// Environment of init: container=, container_ttys=, then the spec's.
+std::vector<std::string> init_environment(const ContainerSpec& spec);
+
+// Host user id that files of the container's root have; 0 for a privileged one.
+Owner inner_root(const ContainerSpec& spec);
+
+// Below /dev: "tty1" or "lxc/tty1".
+std::string tty_path(const ContainerSpec& spec, unsigned number);
+
+}  // namespace hutch

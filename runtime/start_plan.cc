@@ -1,0 +1,38 @@
+#include "runtime/start_plan.h"
+
+#include "base/format.h"
+
+namespace hutch {
+
+namespace {
+
+std::string step_line(std::string_view side, std::size_t number, const std::string& text, const Origin& origin,
+                      const std::string& undo) {
+  std::string line = formatted("{:<5} {:>3}  {}", side, number, text);
+  if (!origin.empty()) line += formatted("  [{}]", origin.text());
+  if (!undo.empty()) line += formatted("  (undo: {})", undo);
+  return line + "\n";
+}
+
+}  // namespace
+
+std::string rootfs_mount_path(const Sysroot& sysroot, std::uint32_t vmid) {
+  return sysroot.path(formatted("var/lib/lxc/{}/rootfs", vmid));
+}
+
+std::string print_plan(const StartPlan& plan) {
+  std::string text = formatted("# start of CT {}: the host's steps, then the child's, which run beside each other\n",
+                               plan.spec.vmid);
+  text += "# between clone and exec ('send' and 'wait for' are where they meet)\n";
+  for (std::size_t at = 0; at < plan.host.size(); ++at) {
+    const auto& step = plan.host[at];
+    text += step_line("host", at + 1, step.text, step.origin, step.undo);
+  }
+  for (std::size_t at = 0; at < plan.child.steps.size(); ++at) {
+    const auto& info = plan.child.info[at];
+    text += step_line("child", at + 1, info.text, info.origin, "");
+  }
+  return text;
+}
+
+}  // namespace hutch

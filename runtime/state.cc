@@ -1,0 +1,188 @@
+#include "runtime/state.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <functional>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/format.h"
+#include "base/syscalls.h"
+#include "base/text.h"
+
+namespace hutch {
+
+namespace {
+
+struct Field {
+  std::string_view key;
+  std::function<void(const ContainerState&, std::string&)> print;  // appends whole lines
+  std::function<bool(std::string_view, ContainerState&)> parse;    // false: not understood
+};
+
+void line(std::string& text, std::string_view key, std::string_view value) {
+  text.append(key).append(" ").append(value).append("\n");
+}
+
+template <typename T>
+bool number(std::string_view text, T& into) {
+  const auto value = parse_unsigned(text);
+  if (!value) return false;
+  into = static_cast<T>(*value);
+  return true;
+}
+
+Field process_field(std::string_view key, ProcessIdentity ContainerState::* member) {
+  return {key,
+          [=](const ContainerState& state, std::string& text) {
+            line(text, key, formatted("{} {}", (state.*member).pid, (state.*member).start_time));
+          },
+          [=](std::string_view value, ContainerState& state) {
+            const auto words = split_blanks(value);
+            return words.size() == 2 && number(words[0], (state.*member).pid) &&
+                   number(words[1], (state.*member).start_time);
+          }};
+}
+
+template <typename T>
+Field number_field(std::string_view key, T ContainerState::* member) {
+  return {key,
+          [=](const ContainerState& state, std::string& text) {
+            line(text, key, std::to_string(static_cast<std::uint64_t>(state.*member)));
+          },
+          [=](std::string_view value, ContainerState& state) { return number(value, state.*member); }};
+}
+
+Field signal_field(std::string_view key, std::optional<int> ContainerState::* member) {
+  return {key,
+          [=](const ContainerState& state, std::string& text) {
+            if (state.*member) line(text, key, std::to_string(*(state.*member)));
+          },
+          [=](std::string_view value, ContainerState& state) {
+            int signal = 0;
+            if (!number(value, signal)) return false;
+            state.*member = signal;
+            return true;
+          }};
+}
+
+Field text_field(std::string_view key, std::string ContainerState::* member) {
+  return {key, [=](const ContainerState& state, std::string& text) { line(text, key, state.*member); },
+          [=](std::string_view value, ContainerState& state) {
+            state.*member = value;
+            return true;
+          }};
+}
+
+Field list_field(std::string_view key, std::vector<std::string> ContainerState::* member) {
+  return {key,
+          [=](const ContainerState& state, std::string& text) {
+            for (const auto& entry : state.*member) line(text, key, entry);
+          },
+          [=](std::string_view value, ContainerState& state) {
+            (state.*member).emplace_back(value);
+            return true;
+          }};
+}
+
+const std::vector<Field>& fields() {
+  static const std::vector<Field> table = {
+      number_field("vmid", &ContainerState::vmid),
+      process_field("init", &ContainerState::init),
+      process_field("supervisor", &ContainerState::supervisor),
+      text_field("cgroup", &ContainerState::cgroup),
+      list_field("link", &ContainerState::host_links),
+      number_field("dropped-capabilities", &ContainerState::dropped_capabilities),
+      number_field("no-new-privs", &ContainerState::no_new_privs),
+      number_field("seccomp", &ContainerState::seccomp),
+      text_field("apparmor", &ContainerState::apparmor_label),
+      number_field("init-uid", &ContainerState::init_uid),
+      number_field("init-gid", &ContainerState::init_gid),
+      list_field("environment", &ContainerState::environment),
+      signal_field("halt-signal", &ContainerState::halt_signal),
+      signal_field("stop-signal", &ContainerState::stop_signal),
+  };
+  return table;
+}
+
+}  // namespace
+
+std::optional<ProcessIdentity> identify_process(pid_t pid) {
+  std::optional<std::string> stat;
+  try {
+    stat = read_file_if_exists(AT_FDCWD, formatted("/proc/{}/stat", pid));
+  } catch (const Error& error) {
+    if (error.error_number() != ESRCH) throw;  // it ended between open and read
+  }
+  if (!stat) return std::nullopt;
+  // The command name (field 2) may hold blanks and parentheses; what follows its last ')' does not.
+  const auto end = stat->rfind(')');
+  if (end == std::string::npos) return std::nullopt;
+  const auto words = split_blanks(std::string_view(*stat).substr(end + 1));  // from field 3 on
+  constexpr std::size_t kStartTime = 22 - 3;
+  if (words.size() <= kStartTime || words[0] == "Z" || words[0] == "X") return std::nullopt;
+  const auto start = parse_unsigned(words[kStartTime]);
+  if (!start) return std::nullopt;
+  return ProcessIdentity{pid, *start};
+}
+
+bool is_alive(const ProcessIdentity& process) { return identify_process(process.pid) == process; }
+
+std::optional<UniqueFd> open_process(const ProcessIdentity& process) {
+  if (process.pid <= 0) return std::nullopt;  // a record without that process
+  UniqueFd fd(sys::pidfd_open(process.pid, 0));
+  if (!fd) {
+    if (errno == ESRCH) return std::nullopt;
+    throw_errno(formatted("cannot open process {}", process.pid));
+  }
+  // Checked after opening: from here on the descriptor, not the number, names the process.
+  if (!is_alive(process)) return std::nullopt;
+  return fd;
+}
+
+std::string print_state(const ContainerState& state) {
+  std::string text;
+  for (const auto& field : fields()) field.print(state, text);
+  return text;
+}
+
+ContainerState parse_state(std::string_view text, const std::string& source) {
+  ContainerState state;
+  int number_of_line = 0;
+  for (const auto row : split(text, '\n')) {
+    ++number_of_line;
+    if (row.empty()) continue;
+    const auto blank = row.find(' ');
+    const auto key = row.substr(0, blank);
+    const auto value = blank == std::string_view::npos ? std::string_view() : row.substr(blank + 1);
+    bool understood = false;
+    for (const auto& field : fields()) {
+      if (field.key == key) understood = field.parse(value, state);
+    }
+    if (!understood) {
+      throw Error(formatted("cannot understand the state record: '{}'", row), 0,
+                  "it was written by another version; stop the container with that one", {source, number_of_line});
+    }
+  }
+  return state;
+}
+
+std::string state_directory(const Sysroot& sysroot, std::uint32_t vmid) {
+  return sysroot.path(formatted("run/hutch/{}", vmid));
+}
+
+std::optional<ContainerState> read_state(const Sysroot& sysroot, std::uint32_t vmid) {
+  const std::string path = state_directory(sysroot, vmid) + "/state";
+  const auto text = read_file_if_exists(AT_FDCWD, path);
+  if (!text) return std::nullopt;
+  return parse_state(*text, path);
+}
+
+std::optional<ContainerState> find_running(const Sysroot& sysroot, std::uint32_t vmid) {
+  auto state = read_state(sysroot, vmid);
+  if (!state || !is_alive(state->init)) return std::nullopt;
+  return state;
+}
+
+}  // namespace hutch

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/sysroot.h"
+#include "base/unique_fd.h"
+
+// What a running container leaves in run/hutch/<vmid>/: enough for every other command to find its
+// processes, join it and clean up after it. The record is only a pointer; whether the container runs is
+// asked of the kernel each time (does the process with that pid and start time exist?).
+namespace hutch {
+
+// A process that cannot be mistaken for a later one with the same pid: `start_time` is field 22 of
+// /proc/<pid>/stat (proc(5)), in clock ticks since boot.
+struct ProcessIdentity {
+  pid_t pid = 0;
+  std::uint64_t start_time = 0;
+
+  bool operator==(const ProcessIdentity&) const = default;
+};
+
+// Reads the identity of a living process; nothing when there is none or it is a zombie.
+std::optional<ProcessIdentity> identify_process(pid_t pid);
+bool is_alive(const ProcessIdentity& process);
+// A pidfd of exactly this process; nothing when it is gone.
+std::optional<UniqueFd> open_process(const ProcessIdentity& process);
+
+// The content of run/hutch/<vmid>/state.
+struct ContainerState {
+  std::uint32_t vmid = 0;
+  ProcessIdentity init;
+  ProcessIdentity supervisor;
+  std::string cgroup;                   // "lxc/100", relative to each hierarchy
+  std::vector<std::string> host_links;  // "veth100i0"
+  // What a process that joins the container has to give up as init did (runtime/attach.h).
+  std::uint64_t dropped_capabilities = 0;
+  bool no_new_privs = false;
+  bool seccomp = false;  // the program is in run/hutch/<vmid>/seccomp
+  std::string apparmor_label;  // empty: unchanged
+  std::uint32_t init_uid = 0;
+  std::uint32_t init_gid = 0;
+  std::vector<std::string> environment;  // "NAME=value"
+  std::optional<int> halt_signal;
+  std::optional<int> stop_signal;
+
+  bool operator==(const ContainerState&) const = default;
+};
+
+// Text form, one "key value" line each; parse throws Error on a record of another format.
+std::string print_state(const ContainerState& state);
+ContainerState parse_state(std::string_view text, const std::string& source);
+
+// "<root>/run/hutch/100"
+std::string state_directory(const Sysroot& sysroot, std::uint32_t vmid);
+
+// The record, whether or not the container still runs; nothing when there is none.
+std::optional<ContainerState> read_state(const Sysroot& sysroot, std::uint32_t vmid);
+// The record of a container whose init is alive right now, else nothing.
+std::optional<ContainerState> find_running(const Sysroot& sysroot, std::uint32_t vmid);
+
+}  // namespace hutch

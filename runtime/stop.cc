@@ -1,0 +1,150 @@
+#include "runtime/stop.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/format.h"
+#include "base/syscalls.h"
+#include "base/text.h"
+#include "cgroupv2/freezer.h"
+#include "cgroupv2/group.h"
+#include "netlink/link.h"
+#include "runtime/start_plan.h"
+
+namespace hutch {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kKillTimeout{60000};
+constexpr std::chrono::milliseconds kCleanUpTimeout{30000};
+
+// Whether the process of a pidfd ends before `deadline`.
+bool wait_for_end(int pidfd, Clock::time_point deadline) {
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    pollfd fd{pidfd, POLLIN, 0};
+    const int ready = ::poll(&fd, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 1 << 30)));
+    if (ready > 0) return true;
+    if (ready == 0) return false;
+    if (errno != EINTR) throw_errno("cannot wait for a process to end");
+  }
+}
+
+// A clean stop is complete when the supervisor is gone; without one the caller cleans up.
+void wait_for_clean_up(const Sysroot& sysroot, const ContainerState& state, const std::optional<UniqueFd>& supervisor) {
+  if (supervisor && !wait_for_end(supervisor->get(), Clock::now() + kCleanUpTimeout)) {
+    throw Error(formatted("the supervisor of CT {} (pid {}) does not finish cleaning up", state.vmid, state.supervisor.pid),
+                ETIMEDOUT, "see what it waits for in /proc/<pid>/stack");
+  }
+  clean_up_leftovers(sysroot, state.vmid);
+}
+
+void send(int pidfd, int signal, const ContainerState& state) {
+  // ESRCH: it ended just now, which is what the signal was for.
+  if (sys::pidfd_send_signal(pidfd, signal) < 0 && errno != ESRCH) {
+    throw_errno(formatted("cannot send signal {} to init of CT {}", signal, state.vmid));
+  }
+}
+
+void thaw(const ContainerState& state) {
+  const cgroupv2::Group group(cgroupv2::detect_layout(), state.cgroup);
+  try {
+    if (cgroupv2::frozen(group.directory())) cgroupv2::thaw(group.directory());
+  } catch (const Error& error) {
+    if (error.error_number() != ENOENT) throw;  // removed by the supervisor meanwhile
+  }
+}
+
+void remove_leftover_links(const ContainerState& state) {
+  if (state.host_links.empty()) return;
+  netlink::Socket socket;
+  for (const auto& name : state.host_links) {
+    try {
+      netlink::delete_link(socket, name);
+    } catch (const Error& error) {
+      if (error.error_number() != ENODEV) throw;
+    }
+  }
+}
+
+void remove_mount_directories(const Sysroot& sysroot, std::uint32_t vmid) {
+  std::string path = rootfs_mount_path(sysroot, vmid);
+  for (int level = 0; level < 2; ++level) {
+    if (::rmdir(path.c_str()) < 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EBUSY) {
+      throw_errno(formatted("cannot remove '{}'", path));
+    }
+    path.resize(path.rfind('/'));
+  }
+}
+
+}  // namespace
+
+int halt_signal(const ContainerState& state) {
+  if (state.halt_signal) return *state.halt_signal;
+  const int systemd_halt = SIGRTMIN + 3;
+  const std::string status = read_file(AT_FDCWD, formatted("/proc/{}/status", state.init.pid));
+  constexpr std::string_view kKey = "SigBlk:\t";
+  const auto at = status.find(kKey);
+  if (at == std::string::npos) return SIGPWR;
+  const std::uint64_t blocked = std::stoull(status.substr(at + kKey.size(), 16), nullptr, 16);
+  return (blocked >> (systemd_halt - 1) & 1U) != 0 ? systemd_halt : SIGPWR;
+}
+
+bool halt_container(const Sysroot& sysroot, const ContainerState& state, std::chrono::milliseconds timeout) {
+  const auto supervisor = open_process(state.supervisor);
+  const auto init = open_process(state.init);
+  if (init) {
+    send(init->get(), halt_signal(state), state);
+    if (!wait_for_end(init->get(), Clock::now() + timeout)) return false;
+  }
+  wait_for_clean_up(sysroot, state, supervisor);
+  return true;
+}
+
+void kill_container(const Sysroot& sysroot, const ContainerState& state) {
+  const auto supervisor = open_process(state.supervisor);
+  const auto init = open_process(state.init);
+  if (init) {
+    send(init->get(), state.stop_signal.value_or(SIGKILL), state);
+    thaw(state);
+    if (!wait_for_end(init->get(), Clock::now() + kKillTimeout)) {
+      throw Error(formatted("init of CT {} (pid {}) does not end", state.vmid, state.init.pid), ETIMEDOUT,
+                  "a process may hang in the kernel: see /proc/<pid>/stack");
+    }
+  }
+  wait_for_clean_up(sysroot, state, supervisor);
+}
+
+void clean_up_leftovers(const Sysroot& sysroot, std::uint32_t vmid) {
+  const std::string directory = state_directory(sysroot, vmid);
+  if (!path_exists(AT_FDCWD, directory)) return;
+  // Without a record the supervisor died while starting: the names are still known.
+  ContainerState state = read_state(sysroot, vmid).value_or(ContainerState{});
+  if (state.cgroup.empty()) state.cgroup = formatted("lxc/{}", vmid);
+  if (is_alive(state.init)) return;
+  if (const auto supervisor = open_process(state.supervisor)) {
+    if (wait_for_end(supervisor->get(), Clock::now() + kCleanUpTimeout)) {
+      if (!path_exists(AT_FDCWD, directory)) return;
+    } else {
+      throw Error(formatted("the supervisor of CT {} (pid {}) does not finish cleaning up", vmid, state.supervisor.pid), ETIMEDOUT,
+                  "see what it waits for in /proc/<pid>/stack");
+    }
+  }
+  remove_leftover_links(state);
+  const cgroupv2::Group group(cgroupv2::detect_layout(), state.cgroup);
+  cgroupv2::kill_all(group.directory());
+  group.remove(kCleanUpTimeout);
+  remove_mount_directories(sysroot, vmid);
+  remove_tree(AT_FDCWD, directory);
+}
+
+}  // namespace hutch

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "base/sysroot.h"
+#include "runtime/state.h"
+
+// Ending a container from outside. All of it works without a living supervisor.
+namespace hutch {
+
+// The signal that asks init to shut down: the configured one, else SIGRTMIN+3 when init blocks it (systemd
+// does), else SIGPWR.
+int halt_signal(const ContainerState& state);
+
+// Asks init to shut down and waits until the container is gone and cleaned up; false when it still runs
+// after `timeout`.
+bool halt_container(const Sysroot& sysroot, const ContainerState& state, std::chrono::milliseconds timeout);
+
+// Ends it at once (configured stop signal, else SIGKILL; a frozen one is thawed) and waits until it is gone
+// and cleaned up. A process that cannot be killed is an error after a minute.
+void kill_container(const Sysroot& sysroot, const ContainerState& state);
+
+// Removes what a container without a living init and supervisor left: cgroups, links, the state record. Waits
+// first for a supervisor that is just cleaning up itself. Does nothing when there is no record. Must be called
+// with the container's lock held, before every start.
+void clean_up_leftovers(const Sysroot& sysroot, std::uint32_t vmid);
+
+}  // namespace hutch

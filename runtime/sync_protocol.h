@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+
+// Messages between the supervisor (host) and the container's first process (child) while it starts, over
+// one SOCK_SEQPACKET pair that both ends open close-on-exec:
+//
+//   host                                child
+//    |  clone3 ------------------------>|
+//    |  id maps, id-mapped mounts       |  waits
+//    |--- proceed_mapped -------------->|  becomes the container's root, mounts
+//    |  limits                          |
+//    |--- proceed_limited ------------->|  joins the v1 cgroups, own cgroup namespace, mounts cgroup2
+//    |  device filter, links            |
+//    |<-- handed_fd (console, tty) -----|  with SCM_RIGHTS, any number
+//    |<-- ready ------------------------|  everything but the exec is done
+//    |  writes the state record         |
+//    |--- proceed_exec ---------------->|  ids, exec
+//    |<-- executing --------------------|  then the socket closes by exec: running
+//    |<-- failed {step, errno} ---------|  at any time; the child exits after it
+//
+// End-of-file without `executing` before it means that the child died; it is never success. A `failed` may
+// still follow `executing` (exec itself failed).
+namespace hutch {
+
+struct SyncMessage {
+  enum class Type : std::uint32_t {
+    proceed_mapped = 1,
+    proceed_limited,
+    proceed_exec,
+    handed_fd,
+    ready,
+    executing,
+    failed,
+  };
+  Type type{};
+  std::uint32_t step = 0;    // failed: index into the ChildProgram
+  std::int32_t error = 0;    // failed: errno
+  std::uint32_t detail = 0;  // handed_fd: HandedFd
+};
+
+enum class HandedFd : std::uint32_t { console_master = 0, first_tty_master = 1 };
+
+}  // namespace hutch

@@ -1,0 +1,167 @@
+#include "storage/archive.h"
+
+#include <fcntl.h>
+#include <linux/major.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/format.h"
+#include "storage/archive_process.h"
+#include "storage/helper_protocol.h"
+
+namespace hutch {
+
+namespace {
+
+constexpr std::array<std::string_view, 5> kSuffixes{".tar", ".tar.gz", ".tar.xz", ".tar.zst", ".tar.bz2"};
+
+// Splits what comes out of the helper into lines and acts on them.
+class Listener {
+ public:
+  Listener(const ExtractRequest& request, std::uint64_t total) : request_(request), total_(total) {}
+
+  void take(std::string_view bytes) {
+    pending_ += bytes;
+    for (auto end = pending_.find('\n'); end != std::string::npos; end = pending_.find('\n')) {
+      const std::string line = pending_.substr(0, end);
+      pending_.erase(0, end + 1);
+      act(parse_helper_line(line));
+    }
+  }
+
+  const std::optional<Error>& failure() const { return failure_; }
+  const HelperProgress& last() const { return last_; }
+
+ private:
+  void act(const HelperEvent& event) {
+    if (event.failure) failure_ = event.failure;
+    if (event.warning && request_.warning) request_.warning(*event.warning);
+    if (event.progress) {
+      last_ = *event.progress;
+      if (request_.progress) request_.progress(last_.consumed, total_);
+    }
+  }
+
+  const ExtractRequest& request_;
+  std::uint64_t total_;
+  std::string pending_;
+  HelperProgress last_;
+  std::optional<Error> failure_;
+};
+
+// Reads what is there; false at the end.
+bool drain(int fd, std::string& into) {
+  char buffer[4096];
+  const ssize_t count = ::read(fd, buffer, sizeof buffer);
+  if (count < 0 && errno == EINTR) return true;
+  if (count < 0) throw_errno("cannot read from hutch-archive");
+  into.assign(buffer, static_cast<std::size_t>(count));
+  return count > 0;
+}
+
+// What it says on standard error is not part of the protocol: a linker's or sanitizer's last words.
+std::string follow(ArchiveProcess& process, Listener& listener) {
+  std::string last_words;
+  bool events_open = true;
+  bool errors_open = true;
+  while (events_open || errors_open) {
+    pollfd fds[2] = {{events_open ? process.events() : -1, POLLIN, 0},
+                     {errors_open ? process.errors() : -1, POLLIN, 0}};
+    if (::poll(fds, 2, -1) < 0) {
+      if (errno == EINTR) continue;
+      throw_errno("cannot wait for hutch-archive");
+    }
+    std::string bytes;
+    if (fds[0].revents != 0) {
+      events_open = drain(process.events(), bytes);
+      listener.take(bytes);
+    }
+    bytes.clear();
+    if (fds[1].revents != 0) {
+      errors_open = drain(process.errors(), bytes);
+      if (last_words.size() < 4096) last_words += bytes;
+    }
+  }
+  return last_words;
+}
+
+// An image's file system reports an error of the file below it (most often a full storage) only when it
+// writes its pages back, which unmounting would do without telling.
+void flush_image(int root_fd) {
+  const UniqueFd root = open_file(root_fd, ".", O_RDONLY | O_DIRECTORY);
+  struct stat status {};
+  check(::fstat(root.get(), &status), "cannot stat the rootfs");
+  if (::major(status.st_dev) != LOOP_MAJOR) return;
+  if (::syncfs(root.get()) < 0) {
+    throw_errno("cannot write the volume's file system back to its image",
+                "the storage that holds the image may be full");
+  }
+}
+
+}  // namespace
+
+void check_archive_name(std::string_view name) {
+  for (const auto suffix : kSuffixes) {
+    const auto slash = name.rfind('/');
+    const auto file = slash == std::string_view::npos ? name : name.substr(slash + 1);
+    if (file.size() > suffix.size() && file.ends_with(suffix)) return;
+  }
+  throw Error(formatted("'{}' is not a template archive: unknown suffix", name), 0,
+              "the name must end in .tar, .tar.gz, .tar.xz, .tar.zst or .tar.bz2");
+}
+
+ExtractTotals extract_template(const ExtractRequest& request) {
+  check_archive_name(request.archive);
+  const UniqueFd archive = open_file(AT_FDCWD, request.archive, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+  struct stat status {};
+  check(::fstat(archive.get(), &status), formatted("cannot stat '{}'", request.archive));
+  if (!S_ISREG(status.st_mode)) throw Error(formatted("'{}' is not a regular file", request.archive));
+  const auto total = static_cast<std::uint64_t>(status.st_size);
+  const std::string context = formatted("cannot extract archive '{}'", request.archive);
+  Listener listener(request, total);
+  ArchiveProcess process(request.helper.empty() ? archive_helper_path() : request.helper, archive.get(),
+                         request.root_fd, request.uids, request.gids);
+  const std::string last_words = follow(process, listener);
+  const std::string outcome = process.wait();
+  if (listener.failure()) throw listener.failure()->with_context(context);
+  if (!outcome.empty()) {
+    throw Error(
+        formatted("{}: hutch-archive {}{}{}", context, outcome, last_words.empty() ? "" : ": ", last_words));
+  }
+  try {
+    flush_image(request.root_fd);
+  } catch (const Error& error) {
+    throw error.with_context(context);
+  }
+  return {listener.last().members, total, listener.last().unpacked};
+}
+
+std::string archive_helper_path() {
+  std::array<char, 4096> target{};
+  const ssize_t length = ::readlink("/proc/self/exe", target.data(), target.size());
+  if (length < 0) throw_errno("cannot find this program's own file");
+  const std::string own(target.data(), static_cast<std::size_t>(length));
+  const std::string directory = own.substr(0, own.rfind('/'));
+  std::string tried;
+  // Installed; beside the program; build tree, from cli/ and from tests/storage/.
+  for (const char* relative : {"../libexec/hutch/", "", "../storage/", "../../storage/"}) {
+    const std::string path = formatted("{}/{}hutch-archive", directory, relative);
+    struct stat status {};
+    if (::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IXUSR) != 0)
+      return path;
+    tried += (tried.empty() ? "" : ", ") + path;
+  }
+  throw Error("cannot find the program 'hutch-archive'", ENOENT, formatted("looked for {}", tried));
+}
+
+}  // namespace hutch

@@ -1,0 +1,71 @@
+#include <gtest/gtest.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+
+#include "base/loop_device.h"
+#include "base/mount.h"
+#include "base/process.h"
+#include "tests/base/scratch_directory.h"
+
+namespace hutch {
+namespace {
+
+class LoopDeviceTest : public ScratchDirectory {
+ protected:
+  void SetUp() override {
+    ScratchDirectory::SetUp();
+    if (!path_exists(AT_FDCWD, "/dev/loop-control")) GTEST_SKIP() << "probe: this host has no loop devices";
+    const UniqueFd image = open_file(fd(), "image", O_RDWR | O_CREAT, 0600);
+    check(::ftruncate(image.get(), 8 << 20), "cannot size the image");
+    run_checked({"mkfs.ext4", "-q", "-F", below("image")});
+  }
+};
+
+// Clearing is asynchronous after the last user has gone.
+bool detached_soon(const std::string& device) {
+  for (int attempt = 0; attempt < 500; ++attempt) {
+    const auto fd = open_if_exists(AT_FDCWD, device, O_RDONLY);
+    loop_info64 info{};
+    if (!fd || (::ioctl(fd->get(), LOOP_GET_STATUS64, &info) < 0 && errno == ENXIO)) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+TEST_F(LoopDeviceTest, MountsWritesAndClearsItself) {
+  std::string device_path;
+  {
+    UniqueFd mount;
+    {
+      const LoopDevice device = attach_loop_device(below("image"), false);
+      device_path = device.path;
+      EXPECT_EQ(FD_CLOEXEC, ::fcntl(device.fd.get(), F_GETFD));
+      mount = mount_block_device(device.path, {}, 0);
+    }
+    // Detached: reachable by this descriptor only.
+    replace_file(mount.get(), "hello", "world", 0644);
+    EXPECT_EQ("world", read_file(mount.get(), "hello"));
+  }
+  EXPECT_TRUE(detached_soon(device_path));
+  const LoopDevice again = attach_loop_device(below("image"), true);
+  const UniqueFd mount = mount_block_device(again.path, {{"ro", ""}}, MOUNT_ATTR_RDONLY);
+  EXPECT_EQ("world", read_file(mount.get(), "hello"));
+  EXPECT_EQ(EROFS, errno_of([&] { open_file(mount.get(), "new", O_WRONLY | O_CREAT, 0600); }));
+}
+
+TEST_F(LoopDeviceTest, MissingImageIsAnError) {
+  EXPECT_EQ(ENOENT, errno_of([&] { attach_loop_device(below("none"), false); }));
+}
+
+TEST_F(LoopDeviceTest, ForeignContentIsAnError) {
+  write("image", std::string(1 << 20, 'x'));
+  const LoopDevice device = attach_loop_device(below("image"), true);
+  EXPECT_EQ(EINVAL, errno_of([&] { mount_block_device(device.path, {{"ro", ""}}, 0); }));
+}
+
+}  // namespace
+}  // namespace hutch

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "base/sysroot.h"
+#include "runtime/container_spec.h"
+#include "runtime/start.h"
+#include "runtime/start_plan.h"
+#include "runtime/state.h"
+
+// Real containers for tests: a busybox rootfs in a temporary directory, started and joined through the runtime room
+// alone. Needs root; every test leaves the host as it was, which TearDown checks.
+namespace hutch::kernel_test {
+
+struct ExecResult {
+  int status = 0;
+  std::string out;  // standard output and error
+};
+
+// What a container may leave on a host, as far as it belongs to this test: mounts, cgroups, links, loop devices,
+// processes, files. Sorted lines; two snapshots are compared as text.
+std::string host_snapshot(const std::string& directory, std::uint32_t vmid);
+
+class ContainerTest : public ::testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  // The spec that most tests start from: unprivileged (65536 ids from 100000 on), no links, no console, init =
+  // sleep. Change it at will before `start`.
+  ContainerSpec spec;
+
+  StartPlan plan() const;
+  std::vector<std::string> start(const StartOptions& options = {}) { return start_container(plan(), options); }
+  // start() that has to fail; gives the message.
+  std::string start_error(const StartOptions& options = {});
+  // Runs a program in the running container.
+  ExecResult exec(std::vector<std::string> argv, bool keep_environment = false);
+  // Runs a script with the container's /bin/sh; returns its output without the last newline.
+  std::string sh(const std::string& script);
+  ContainerState state() const;
+  void kill();
+  // Waits until the container's record is gone; false after ten seconds.
+  bool wait_until_gone() const;
+
+  // A bridge of this test's own on the host, with 10.77.<n>.1/24; removed by TearDown.
+  std::string make_bridge();
+  // The address inside that bridge's subnet for the container, "10.77.<n>.2".
+  std::string inner_address() const;
+
+  std::uint32_t vmid() const { return spec.vmid; }
+  const Sysroot& sysroot() const { return sysroot_; }
+  const std::string& directory() const { return directory_; }
+  std::string rootfs() const { return directory_ + "/rootfs"; }
+
+ private:
+  std::string directory_;
+  Sysroot sysroot_;
+  std::string before_;
+  std::string bridge_;
+};
+
+// Whether a file appears (or, with `there` false, disappears) within ten seconds.
+bool wait_for_file(const std::string& path, bool there = true);
+
+}  // namespace hutch::kernel_test

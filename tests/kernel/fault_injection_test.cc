@@ -1,0 +1,155 @@
+#include <gmock/gmock.h>
+
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/format.h"
+#include "base/process.h"
+#include "tests/kernel/container_fixture.h"
+
+// Fails every step of a start in turn, on the host's side and on the child's, and looks for anything left.
+namespace hutch::kernel_test {
+namespace {
+
+using ::testing::HasSubstr;
+
+class FaultInjectionTest : public ContainerTest {
+ protected:
+  // The benchmark container of the performance targets: unprivileged, all namespaces, limits, one veth, seccomp,
+  // dropped capabilities; with terminals and mounts on top, so that every kind of step is there.
+  void make_benchmark_container() {
+    LinkSpec link;
+    link.name = "eth0";
+    link.host_name = formatted("veth{}i0", vmid());
+    link.bridge = make_bridge();
+    link.mac = "BC:24:11:12:34:56";
+    link.configure = true;
+    link.addresses = {inner_address() + "/24"};
+    spec.links = {link};
+    spec.console = true;
+    spec.tty_count = 1;
+    spec.resources.memory_max = Located<cgroupv2::Limit>{cgroupv2::Limit::of(512U << 20), {}};
+    spec.resources.memory_swap_max = Located<cgroupv2::Limit>{cgroupv2::Limit::of(0), {}};
+    spec.resources.cpu_max = Located<cgroupv2::CpuMax>{{50000, 100000}, {}};
+    spec.resources.cpu_count = Located<std::uint32_t>{1, {}};
+    spec.resources.pids_max = Located<cgroupv2::Limit>{cgroupv2::Limit::of(100), {}};
+    spec.capabilities.drop = {{"sys_time", {}}};
+    spec.seccomp.policy = "2\ndenylist\nreject_force_umount\n[all]\nkexec_load errno 1\n";
+    spec.rlimits = {{"nofile", 512, 1024, {}}};
+    MountSpec mount;
+    mount.bind = true;
+    mount.source = "/usr";
+    mount.target = "mnt/usr";
+    mount.create = MountSpec::Create::directory;
+    spec.mounts = {mount};
+    // Mount points that a start makes in the rootfs stay there; this one is not to be taken for a leftover.
+    make_directories(rootfs() + "/mnt/usr");
+  }
+
+  void use_image() {
+    const std::string image = directory() + "/rootfs.raw";
+    run_checked({"truncate", "-s", "64M", image});
+    run_checked({"mkfs.ext4", "-q", "-d", rootfs(), "-E", "root_owner=100000:100000", image});
+    spec.rootfs.kind = VolumeSpec::Kind::image;
+    spec.rootfs.source = image;
+  }
+
+  void fail_every_host_step() {
+    const StartPlan planned = plan();
+    const std::string before = host_snapshot(directory(), vmid());
+    for (std::size_t step = 0; step <= planned.host.size(); ++step) {
+      StartOptions options;
+      options.before_step = [step](std::size_t at) {
+        if (at == step) throw Error("injected failure", EIO);
+      };
+      try {
+        start_container(planned, options);
+        ADD_FAILURE() << "step " << step + 1 << " did not fail";
+      } catch (const Error& error) {
+        EXPECT_THAT(error.what(), HasSubstr("injected failure"));
+      }
+      const std::string name = step < planned.host.size() ? planned.host[step].text : "after the last step";
+      ASSERT_EQ(host_snapshot(directory(), vmid()), before) << "left by failing host step " << step + 1 << ": " << name;
+    }
+  }
+};
+
+// The plan with a step that fails put before child step `at`.
+StartPlan with_failing_child_step(StartPlan plan, std::size_t at) {
+  ChildStep failing;
+  failing.op = ChildOp::fail;
+  failing.number = ENOTRECOVERABLE;
+  plan.child.steps.insert(plan.child.steps.begin() + static_cast<std::ptrdiff_t>(at), failing);
+  plan.child.info.insert(plan.child.info.begin() + static_cast<std::ptrdiff_t>(at), {"fail as told", {}, {}});
+  for (auto& step : plan.child.steps) {
+    if (step.skip_to > at) ++step.skip_to;
+  }
+  return plan;
+}
+
+// Whether a step before it may jump over step `at`.
+bool may_be_skipped(const StartPlan& plan, std::size_t at) {
+  for (std::size_t step = 0; step < at; ++step) {
+    const auto& flags = plan.child.steps[step].flags;
+    const bool jumps = (flags & (ChildStep::kOptional | ChildStep::kSkipMissing)) != 0;
+    if (jumps && plan.child.steps[step].skip_to > at) return true;
+  }
+  return false;
+}
+
+TEST_F(FaultInjectionTest, EveryHostStepOnADirectory) {
+  make_benchmark_container();
+  fail_every_host_step();
+}
+
+TEST_F(FaultInjectionTest, EveryHostStepOnAnImage) {
+  make_benchmark_container();
+  use_image();
+  fail_every_host_step();
+}
+
+TEST_F(FaultInjectionTest, EveryChildStep) {
+  make_benchmark_container();
+  const StartPlan planned = plan();
+  const std::string before = host_snapshot(directory(), vmid());
+  for (std::size_t at = 0; at < planned.child.steps.size(); ++at) {
+    try {
+      start_container(with_failing_child_step(planned, at), {});
+      EXPECT_TRUE(may_be_skipped(planned, at)) << "child step " << at + 1 << " did not fail";
+      kill();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.error_number(), ENOTRECOVERABLE) << error.what();
+      EXPECT_THAT(error.what(), HasSubstr("inside the container: cannot fail as told"));
+    }
+    ASSERT_EQ(host_snapshot(directory(), vmid()), before)
+        << "left by failing child step " << at + 1 << ": " << planned.child.info[at].text;
+  }
+}
+
+TEST_F(FaultInjectionTest, ASupervisorThatIsKilledWhileStarting) {
+  make_benchmark_container();
+  const StartPlan planned = plan();
+  const std::string before = host_snapshot(directory(), vmid());
+  for (std::size_t step = 0; step < planned.host.size(); ++step) {
+    StartOptions options;
+    options.before_step = [step](std::size_t at) {
+      if (at == step) ::raise(SIGKILL);
+    };
+    EXPECT_THROW(start_container(planned, options), Error);
+    // From the state record on there is a container, running without a supervisor; before, only leftovers.
+    kill();
+    // The killed child leaves its cgroup a moment before it leaves the process table.
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (host_snapshot(directory(), vmid()) != before && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    ASSERT_EQ(host_snapshot(directory(), vmid()), before) << "left by dying before host step " << step + 1 << ": "
+                                                          << planned.host[step].text;
+  }
+}
+
+}  // namespace
+}  // namespace hutch::kernel_test

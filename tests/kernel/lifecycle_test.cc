@@ -1,0 +1,175 @@
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/reboot.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/format.h"
+#include "cgroupv2/freezer.h"
+#include "runtime/stop.h"
+#include "runtime/supervisor.h"
+#include "tests/kernel/container_fixture.h"
+
+namespace hutch::kernel_test {
+namespace {
+
+using ::testing::HasSubstr;
+
+class LifecycleTest : public ContainerTest {
+ protected:
+  void run_as_init(const std::string& script) { spec.init.argv = {"/bin/sh", "-c", script}; }
+  std::string cgroup() { return formatted("{}/lxc/{}", cgroupv2::detect_layout().unified, vmid()); }
+};
+
+TEST_F(LifecycleTest, AnInitThatEndsTakesEverythingWithIt) {
+  run_as_init("sleep 1000 & exit 3");
+  start();
+  EXPECT_TRUE(wait_until_gone());
+}
+
+TEST_F(LifecycleTest, HaltFromInside) {
+  run_as_init("poweroff -f");
+  start();
+  EXPECT_TRUE(wait_until_gone());
+}
+
+TEST_F(LifecycleTest, ARebootFromInsideStartsTheRestartCommand) {
+  run_as_init("reboot -f");
+  const std::string script = directory() + "/restarted";
+  StartOptions options;
+  // The supervisor becomes this very program again; as a test program it takes a filter that matches nothing and
+  // leaves its XML report, which tells us that it ran.
+  options.restart_command = {"restart", "--gtest_filter=-*", "--gtest_output=xml:" + script};
+  start(options);
+  EXPECT_TRUE(wait_for_file(script));
+  EXPECT_TRUE(wait_until_gone());
+}
+
+TEST(ExitReason, ReadsTheSignalOfReboot2) {
+  // W_EXITCODE: wait(2)'s encoding, exit status above, signal below.
+  EXPECT_EQ(exit_reason(W_EXITCODE(0, SIGHUP)), ExitReason::rebooting);
+  EXPECT_EQ(exit_reason(W_EXITCODE(0, SIGINT)), ExitReason::halted);
+  EXPECT_EQ(exit_reason(W_EXITCODE(0, SIGKILL)), ExitReason::halted);
+  EXPECT_EQ(exit_reason(W_EXITCODE(1, 0)), ExitReason::halted);
+}
+
+TEST_F(LifecycleTest, HaltSendsSigpwrToAnInitThatDoesNotBlockIt) {
+  run_as_init("trap 'exit 0' PWR; touch /tmp/ready; while :; do sleep 0.05; done");
+  start();
+  ASSERT_TRUE(wait_for_file(rootfs() + "/tmp/ready"));
+  const ContainerState running = state();
+  EXPECT_EQ(halt_signal(running), SIGPWR);
+  EXPECT_TRUE(halt_container(sysroot(), running, std::chrono::seconds(10)));
+}
+
+TEST_F(LifecycleTest, AConfiguredHaltSignalIsUsed) {
+  run_as_init("trap 'exit 0' USR1; touch /tmp/ready; while :; do sleep 0.05; done");
+  spec.signals.halt = SIGUSR1;
+  start();
+  ASSERT_TRUE(wait_for_file(rootfs() + "/tmp/ready"));
+  EXPECT_TRUE(halt_container(sysroot(), state(), std::chrono::seconds(10)));
+}
+
+TEST_F(LifecycleTest, HaltTimesOutAndTheContainerStays) {
+  start();  // sleep(1) as init ignores SIGPWR: no handler in a pid namespace's init
+  EXPECT_FALSE(halt_container(sysroot(), state(), std::chrono::milliseconds(100)));
+  EXPECT_NO_THROW(state());
+}
+
+TEST_F(LifecycleTest, AFrozenContainerCanBeKilled) {
+  start();
+  cgroupv2::freeze(cgroup(), std::chrono::seconds(10));
+  kill_container(sysroot(), state());
+  EXPECT_FALSE(find_running(sysroot(), vmid()));
+}
+
+TEST_F(LifecycleTest, EverythingWorksWithoutASupervisor) {
+  start();
+  const ContainerState running = state();
+  const auto supervisor = open_process(running.supervisor);
+  ASSERT_EQ(::kill(running.supervisor.pid, SIGKILL), 0);
+  while (is_alive(running.supervisor)) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  EXPECT_EQ(sh("echo alive"), "alive");
+  kill_container(sysroot(), state());
+  EXPECT_FALSE(path_exists(AT_FDCWD, state_directory(sysroot(), vmid())));
+  EXPECT_FALSE(path_exists(AT_FDCWD, cgroup()));
+}
+
+TEST_F(LifecycleTest, TheNextStartCleansUpAfterADeadSupervisor) {
+  start();
+  const ContainerState running = state();
+  ASSERT_EQ(::kill(running.supervisor.pid, SIGKILL), 0);
+  while (is_alive(running.supervisor)) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  ASSERT_EQ(::kill(running.init.pid, SIGKILL), 0);
+  while (is_alive(running.init)) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  EXPECT_TRUE(path_exists(AT_FDCWD, cgroup()));
+  clean_up_leftovers(sysroot(), vmid());
+  start();
+  EXPECT_EQ(sh("echo again"), "again");
+}
+
+TEST_F(LifecycleTest, TheSupervisorPassesSignalsOn) {
+  run_as_init("trap 'touch /tmp/got' USR2; touch /tmp/ready; while :; do sleep 0.05; done");
+  start();
+  ASSERT_TRUE(wait_for_file(rootfs() + "/tmp/ready"));
+  ASSERT_EQ(::kill(state().supervisor.pid, SIGUSR2), 0);
+  EXPECT_TRUE(wait_for_file(rootfs() + "/tmp/got"));
+}
+
+TEST_F(LifecycleTest, ExitStatusOfJoinedPrograms) {
+  start();
+  EXPECT_EQ(exec({"/bin/true"}).status, 0);
+  EXPECT_EQ(exec({"/bin/sh", "-c", "exit 42"}).status, 42);
+  EXPECT_EQ(exec({"/bin/sh", "-c", "kill -9 $$"}).status, 137);
+  EXPECT_EQ(exec({"/does/not/exist"}).status, 127);
+  EXPECT_EQ(exec({"/etc/passwd"}).status, 126);
+  EXPECT_THAT(exec({"/does/not/exist"}).out, HasSubstr("ENOENT"));
+}
+
+TEST_F(LifecycleTest, EnvironmentOfJoinedPrograms) {
+  start();
+  ::setenv("HUTCH_TEST_VARIABLE", "mine", 1);
+  EXPECT_THAT(exec({"/bin/env"}, true).out, HasSubstr("HUTCH_TEST_VARIABLE=mine"));
+  const std::string cleared = exec({"/bin/env"}, false).out;
+  EXPECT_EQ(cleared, "container=lxc\nTERM=linux\nPATH=/bin:/sbin\n");
+  ::unsetenv("HUTCH_TEST_VARIABLE");
+}
+
+TEST_F(LifecycleTest, JoinedProgramsAreInTheContainersGroups) {
+  spec.resources.memory_max = Located<cgroupv2::Limit>{cgroupv2::Limit::of(64U << 20), {}};
+  start();
+  EXPECT_EQ(sh("cat /proc/1/cgroup"), sh("cat /proc/self/cgroup"));
+}
+
+TEST_F(LifecycleTest, TheConsoleIsInitsTerminal) {
+  spec.console = true;
+  spec.tty_count = 2;
+  run_as_init("tty > /tmp/tty; touch /tmp/ready; i=0; while [ $i -lt 3000 ]; do echo 'a line on the console'; i=$((i+1)); done; "
+              "touch /tmp/written; sleep 1000");
+  start();
+  ASSERT_TRUE(wait_for_file(rootfs() + "/tmp/ready"));
+  EXPECT_EQ(sh("cat /tmp/tty"), "/dev/pts/0");
+  EXPECT_TRUE(wait_for_file(rootfs() + "/tmp/written")) << "nobody drains the console";
+  EXPECT_EQ(sh("stat -c %t:%T /dev/console /dev/tty1 /dev/tty2"), "88:0\n88:1\n88:2");
+}
+
+TEST_F(LifecycleTest, AnInitThatDoesNotExist) {
+  spec.init.argv = {"/sbin/init"};
+  const std::string error = start_error();
+  EXPECT_THAT(error, HasSubstr("/sbin/init"));
+  EXPECT_THAT(error, HasSubstr("ENOENT"));
+}
+
+TEST_F(LifecycleTest, AnInitThatIsNotExecutable) {
+  spec.init.argv = {"/etc/passwd"};
+  EXPECT_THAT(start_error(), HasSubstr("EACCES"));
+}
+
+}  // namespace
+}  // namespace hutch::kernel_test

@@ -1,0 +1,59 @@
+#include "runtime/state.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+namespace hutch {
+namespace {
+
+TEST(ContainerState, SurvivesPrintingAndParsing) {
+  ContainerState state;
+  state.vmid = 100;
+  state.init = {4711, 99};
+  state.supervisor = {4710, 98};
+  state.cgroup = "lxc/100";
+  state.host_links = {"veth100i0", "veth100i1"};
+  state.dropped_capabilities = 0xffff0000ffff0000ULL;
+  state.no_new_privs = true;
+  state.seccomp = true;
+  state.apparmor_label = "lxc-100_</var/lib/lxc>";
+  state.init_uid = 1000;
+  state.environment = {"container=lxc", "TEXT=with blanks = and signs", "EMPTY="};
+  state.halt_signal = 37;
+  EXPECT_EQ(parse_state(print_state(state), "state"), state);
+}
+
+TEST(ContainerState, AnUnknownRecordIsAnErrorWithItsLine) {
+  try {
+    parse_state("vmid 100\nflavour sweet\n", "state");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.origin().text(), "state:2");
+  }
+  EXPECT_THROW(parse_state("init 12\n", "state"), Error);
+}
+
+TEST(ProcessIdentity, NamesLivingProcessesOnly) {
+  const auto self = identify_process(::getpid());
+  ASSERT_TRUE(self);
+  EXPECT_TRUE(is_alive(*self));
+  EXPECT_TRUE(open_process(*self));
+  EXPECT_FALSE(is_alive({self->pid, self->start_time + 1})) << "a later process with the same pid";
+  EXPECT_FALSE(open_process({self->pid, self->start_time + 1}));
+  EXPECT_FALSE(open_process({}));
+}
+
+TEST(ProcessIdentity, AZombieIsNotAlive) {
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(0);
+  siginfo_t info{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT), 0);
+  EXPECT_FALSE(identify_process(pid));
+  ::waitpid(pid, nullptr, 0);
+}
+
+}  // namespace
+}  // namespace hutch
