@@ -41,6 +41,7 @@ std::string tty_directory(const SetupContext& context);
 
 // The steps of each family, one file each.
 namespace debian {
+void template_fixup(const SetupContext& context);
 void init_and_getty(const SetupContext& context);
 void network(const SetupContext& context);
 }  // namespace debian

@@ -63,6 +63,15 @@ void write_presets(const GuestRoot& root, const Presets& more) {
   root.write("/etc/systemd/system-preset/00-pve.preset", text);
 }
 
+void mask_kernel_units(const GuestRoot& root) {
+  static const std::string kDirectory = "/etc/systemd/system";
+  static const std::string kSystem = kDirectory + "/";
+  root.make_directories(kDirectory);
+  for (const auto* unit : {"sys-kernel-config.mount", "sys-kernel-debug.mount", "systemd-modules-load.service"}) {
+    if (!root.is_regular(kSystem + unit)) root.symlink("/dev/null", kSystem + unit);
+  }
+}
+
 void allow_root_on_ttys(const GuestRoot& root, const std::string& tty_directory, const std::string& more) {
   static const std::string kFile = "/etc/securetty";
   const auto content = root.read(kFile);

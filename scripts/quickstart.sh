@@ -12,6 +12,8 @@ set -euo pipefail
 . "$(dirname "$0")/lib/common.sh"
 # shellcheck source=scripts/lib/packages.sh
 . "$HUTCH_TOP/scripts/lib/packages.sh"
+# shellcheck source=scripts/lib/systemd.sh
+. "$HUTCH_TOP/scripts/lib/systemd.sh"
 
 readonly BRIDGE=vmbr0 HOST_ADDRESS=10.10.10.1 GUEST_ADDRESS=10.10.10.2
 readonly TEMPLATES=/var/lib/vz/template/cache
@@ -90,6 +92,7 @@ choose_vmid() {
 # The state that systemd settled on; names the units when it is `degraded`.
 check_running() {
   local state
+  wait_for_systemd "$VMID" || die "systemd inside does not come up"
   printf '\n$ pct exec %s -- systemctl is-system-running --wait\n' "$VMID"
   state=$(pct exec "$VMID" -- systemctl is-system-running --wait) || true
   echo "$state"

@@ -69,6 +69,7 @@ TEST(Setup, CreateDebian) {
   EXPECT_NE(
       std::string::npos,
       rootfs.get("/etc/systemd/system-preset/00-pve.preset").find("disable systemd-networkd.service\n"));
+  EXPECT_EQ("/dev/null", rootfs.root().read_link("/etc/systemd/system/sys-kernel-debug.mount"));
 }
 
 TEST(Setup, SecondStartChangesNothing) {

@@ -46,6 +46,16 @@ TEST(ContainerGetty, WithoutTheUnitNothing) {
   EXPECT_EQ((std::vector<std::string>{"getty@tty1.service"}), rootfs.root().list(kWants));
 }
 
+TEST(KernelUnits, AreMaskedUnlessTheGuestHasItsOwn) {
+  const TemporaryRootfs rootfs;
+  const std::string system = "/etc/systemd/system/";
+  rootfs.put(system + "sys-kernel-config.mount", "[Mount]\n");
+  mask_kernel_units(rootfs.root());
+  EXPECT_EQ("[Mount]\n", rootfs.get(system + "sys-kernel-config.mount"));
+  EXPECT_EQ("/dev/null", rootfs.root().read_link(system + "sys-kernel-debug.mount"));
+  EXPECT_EQ("/dev/null", rootfs.root().read_link(system + "systemd-modules-load.service"));
+}
+
 TEST(Presets, SortedByUnit) {
   const TemporaryRootfs rootfs;
   write_presets(rootfs.root(), {{"systemd-networkd.service", true}});

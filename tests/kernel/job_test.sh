@@ -10,6 +10,8 @@ set -euo pipefail
 . "$(dirname "$0")/../../scripts/lib/common.sh"
 # shellcheck source=scripts/lib/host_state.sh
 . "$HUTCH_TOP/scripts/lib/host_state.sh"
+# shellcheck source=scripts/lib/systemd.sh
+. "$HUTCH_TOP/scripts/lib/systemd.sh"
 
 readonly SKIP=77 GUEST=10.213.77.2 HOST=10.213.77.1
 PCT=$(readlink -f "${1:?job_test.sh PCT 12|13}")
@@ -76,6 +78,7 @@ prepare() {
 
 check_booted() {
   local state
+  wait_for_systemd "$VMID" || die "systemd inside does not come up"
   state=$(timeout 90 "$PCT" exec "$VMID" -- systemctl is-system-running --wait) || true
   [ "$state" = running ] && return 0
   pct exec "$VMID" -- systemctl --failed --no-legend --plain || true
