@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
+#include <limits>
 
 namespace hutch {
 
@@ -69,6 +71,17 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view text) {
 }
 
 std::optional<std::int64_t> parse_signed(std::string_view text) { return parse_whole<std::int64_t>(text, 10); }
+
+std::optional<double> parse_double(std::string_view text) {
+  // strtod(3) takes more than that: blanks in front, "inf", "nan", hexadecimal.
+  if (text.empty() || text.find_first_not_of("0123456789.-+eE") != std::string_view::npos) return std::nullopt;
+  const std::string copy(text);
+  char* end = nullptr;
+  const double value = std::strtod(copy.c_str(), &end);
+  constexpr double kLargest = std::numeric_limits<double>::max();
+  if (end != copy.c_str() + copy.size() || value > kLargest || value < -kLargest) return std::nullopt;
+  return value;
+}
 
 std::optional<std::uint64_t> parse_octal(std::string_view text) { return parse_whole<std::uint64_t>(text, 8); }
 

@@ -122,7 +122,12 @@ class Runner {
     for (auto& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     std::vector<std::string> settings;
-    for (char** entry = environ; *entry != nullptr; ++entry) settings.emplace_back(*entry);
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+      const std::string_view name = std::string_view(*entry).substr(0, std::string_view(*entry).find('='));
+      const bool replaced = std::any_of(environment.begin(), environment.end(),
+                                        [&](const auto& setting) { return setting.first == name; });
+      if (!replaced) settings.emplace_back(*entry);
+    }
     for (const auto& [name, value] : environment) settings.push_back(formatted("{}={}", name, value));
     std::vector<char*> variables;
     for (auto& setting : settings) variables.push_back(setting.data());

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include <cerrno>
-#include <charconv>
 #include <string_view>
 
 #include "base/error.h"
@@ -116,12 +115,10 @@ std::optional<Pressure> read_pressure(const std::string& file) {
     const auto words = split_blanks(line);
     if (words.size() < 2) continue;
     if (!words[1].starts_with(kKey)) refuse(file, line);
-    const std::string_view value = words[1].substr(kKey.size());
-    double share = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), share);
-    if (error != std::errc() || end != value.data() + value.size()) refuse(file, line);
-    if (words[0] == "some") pressure.some = share;
-    if (words[0] == "full") pressure.full = share;
+    const auto share = parse_double(words[1].substr(kKey.size()));
+    if (!share) refuse(file, line);
+    if (words[0] == "some") pressure.some = *share;
+    if (words[0] == "full") pressure.full = *share;
   }
   return pressure;
 }

@@ -28,6 +28,7 @@ StartOptions start_options(const CommandContext& context, const StartPreparation
   options.debug = context.debug() || context.options().flag("debug") || prepared.config.main.boolean_or("debug", false);
   options.after_fork = close_inherited_locks;
   options.restart_command = {"pct", "start", std::to_string(prepared.plan.spec.vmid)};
+  if (prepared.config.main.get("ostype") == "unmanaged") return options;  // hands off
   options.set_up_guest = [&prepared](int rootfs_fd, Owner owner, const StartOptions::Warn& warn) {
     const guest::GuestRoot root(rootfs_fd, owner);
     guest::Report report;

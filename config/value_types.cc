@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string>
 
 #include "base/text.h"
@@ -98,11 +97,7 @@ std::optional<double> parse_number(std::string_view text, bool sign_and_exponent
     return std::nullopt;
   }
   if (!sign_and_exponent && !is_digit(text.front())) return std::nullopt;
-  double value = 0;
-  const char* end = text.data() + text.size();
-  const auto result = std::from_chars(text.data(), end, value);
-  if (result.ec != std::errc{} || result.ptr != end) return std::nullopt;
-  return value;
+  return parse_double(text);
 }
 
 bool is_dns_name(std::string_view text) {

@@ -52,14 +52,14 @@ class ChildPlanner {
     protect_proc();
     for (const auto& [mount, slot] : input_.sources) entry(mount, slot);
     if (spec_.nesting_mounts) nesting_mounts();
+    terminals();
+    boot_id();
+    stdio();
     await(SyncMessage::Type::proceed_limited, "wait for 'limited'");
     for (const auto& [hierarchy, slot] : input_.tasks) {
       add(ChildOp::join_group, formatted("join the group of {}", hierarchy)).slot = slot;
     }
     cgroup();
-    terminals();
-    boot_id();
-    stdio();
     add(ChildOp::pivot, "pivot_root, detach the host's root").slot = input_.root;
     restrict();
     start_init();

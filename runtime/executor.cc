@@ -325,7 +325,7 @@ void StartExecutor::perform(const host::AwaitReady&) {
   }
 }
 
-void StartExecutor::perform(const host::RecordState&) {
+void StartExecutor::perform(const host::WriteState&) {
   ContainerState state = plan_.state;
   const auto init = identify_process(init_pid_);
   const auto supervisor = identify_process(::getpid());
@@ -342,9 +342,12 @@ void StartExecutor::perform(const host::RecordState&) {
   if (!filter.empty()) {
     write("seccomp", {reinterpret_cast<const char*>(filter.data()), filter.size() * sizeof(sock_filter)});
   }
-  // Under its final name only when complete: others read it without a lock.
   write("state.new", print_state(state));
-  check(::renameat(directory.get(), "state.new", directory.get(), "state"), "cannot write the state record");
+}
+
+void StartExecutor::perform(const host::PublishState&) {
+  const std::string directory = state_directory(plan_.sysroot, plan_.spec.vmid);
+  check(::rename((directory + "/state.new").c_str(), (directory + "/state").c_str()), "cannot publish the state record");
 }
 
 void StartExecutor::perform(const host::AwaitExec&) {

@@ -92,7 +92,8 @@ class StartExecutor {
   void perform(const host::CreateLink& step);
   void perform(const host::ConfigureLink& step);
   void perform(const host::AwaitReady& step);
-  void perform(const host::RecordState& step);
+  void perform(const host::WriteState& step);
+  void perform(const host::PublishState& step);
   void perform(const host::AwaitExec& step);
 
   netlink::Socket& socket();

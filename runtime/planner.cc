@@ -36,10 +36,14 @@ class HostPlanner {
     sources();
     open_tasks();
     spawn();
-    restrictions();
+    limits();
     links();
+    // Not before the links are there: a child that may only use the CPU we run on would stop us in the middle.
+    send(SyncMessage::Type::proceed_limited, "send 'limited'");
+    restrictions();
+    add(host::WriteState{}, "write the state record", "remove");
     add(host::AwaitReady{}, "wait for the child to be ready");
-    add(host::RecordState{}, "write the state record", "remove");
+    add(host::PublishState{}, "publish the state record");
     send(SyncMessage::Type::proceed_exec, "send 'exec init'");
     add(host::AwaitExec{}, "wait for init to be executed");
   }
@@ -177,12 +181,6 @@ class HostPlanner {
           spec_.id_map.uids.empty() ? Origin{} : spec_.id_map.uids.front().origin);
     }
     send(SyncMessage::Type::proceed_mapped, "send 'mapped'");
-    // Before the child joins: a v1 cpuset without CPUs takes no process.
-    for (const auto& write : limits_) {
-      add(host::ApplyLimits{{write}}, formatted("limit {}/{}/{} = {}", write.hierarchy, group_, write.file, write.value), "",
-          write.origin);
-    }
-    send(SyncMessage::Type::proceed_limited, "send 'limited'");
   }
 
   std::string id_map_text() const {
@@ -190,6 +188,13 @@ class HostPlanner {
     for (const auto& range : spec_.id_map.uids) text += formatted(" u {} {} {}", range.inside, range.host, range.count);
     for (const auto& range : spec_.id_map.gids) text += formatted(" g {} {} {}", range.inside, range.host, range.count);
     return text;
+  }
+
+  void limits() {
+    for (const auto& write : limits_) {
+      add(host::ApplyLimits{{write}}, formatted("limit {}/{}/{} = {}", write.hierarchy, group_, write.file, write.value), "",
+          write.origin);
+    }
   }
 
   void restrictions() {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -98,7 +99,10 @@ void let_go_of_stderr() { check(::dup2(0, 2), "cannot redirect standard error");
     ExecutorOptions executor_options;
     executor_options.before_step = options.before_step;
     if (options.debug) {
-      executor_options.log = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
+      executor_options.log = [begin = std::chrono::steady_clock::now()](const std::string& line) {
+        const std::chrono::duration<double, std::milli> passed = std::chrono::steady_clock::now() - begin;
+        std::fprintf(stderr, "%8.3f ms  %s\n", passed.count(), line.c_str());
+      };
     }
     if (options.set_up_guest) {
       executor_options.set_up_guest = [&](int rootfs_fd, Owner root) {

@@ -84,7 +84,9 @@ struct ConfigureLink {
   LinkSpec link;
 };
 struct AwaitReady {};
-struct RecordState {};
+// Under another name until the container runs; then PublishState gives it the one that others look for.
+struct WriteState {};
+struct PublishState {};
 struct AwaitExec {};
 
 }  // namespace host
@@ -94,7 +96,7 @@ using HostAction =
                  host::OpenIdMapNamespace, host::MountVolume, host::SetUpGuest, host::OpenRoot, host::BuildDev,
                  host::OpenSource, host::Spawn, host::WriteIdMaps, host::Proceed, host::OpenTasks,
                  host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup, host::SetRlimit,
-                 host::CreateLink, host::ConfigureLink, host::AwaitReady, host::RecordState, host::AwaitExec>;
+                 host::CreateLink, host::ConfigureLink, host::WriteState, host::AwaitReady, host::PublishState, host::AwaitExec>;
 
 struct HostStep {
   HostAction action;

@@ -9,12 +9,11 @@
 //    |  clone3 ------------------------>|
 //    |  id maps, id-mapped mounts       |  waits
 //    |--- proceed_mapped -------------->|  becomes the container's root, mounts
-//    |  limits                          |
-//    |--- proceed_limited ------------->|  joins the v1 cgroups, own cgroup namespace, mounts cgroup2
-//    |  device filter, links            |
+//    |  limits, links                   |
 //    |<-- handed_fd (console, tty) -----|  with SCM_RIGHTS, any number
+//    |--- proceed_limited ------------->|  joins the v1 cgroups, own cgroup namespace, mounts cgroup2,
+//    |  device filter, state record     |  pivots, gives up its rights
 //    |<-- ready ------------------------|  everything but the exec is done
-//    |  writes the state record         |
 //    |--- proceed_exec ---------------->|  ids, exec
 //    |<-- executing --------------------|  then the socket closes by exec: running
 //    |<-- failed {step, errno} ---------|  at any time; the child exits after it

@@ -74,5 +74,14 @@ TEST(Format, FormatsAllKinds) {
   EXPECT_EQ("", formatted(""));
 }
 
+TEST(ParseDouble, TakesWholeDecimalNumbersOnly) {
+  EXPECT_EQ(parse_double("0.5"), 0.5);
+  EXPECT_EQ(parse_double("12"), 12.0);
+  EXPECT_EQ(parse_double("-1e3"), -1000.0);
+  for (const auto* text : {"", " 1", "1 ", "inf", "nan", "0x10", "1.2.3", "1e", "1e999", "--1"}) {
+    EXPECT_FALSE(parse_double(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace hutch
