@@ -38,11 +38,11 @@ constexpr int kNotExecutable = 126;
 constexpr const char* kPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 // What the joining processes tell `pct`, one SOCK_SEQPACKET message each; then the socket closes with the exec:
-//   terminal   the master of the program's terminal, by SCM_RIGHTS (only where one is wanted)
 //   program    the program's process id
+//   terminal   the master of the program's terminal, by SCM_RIGHTS (only where one is wanted)
 //   failure    joining failed: errno and text
 struct JoinMessage {
-  enum class Type { terminal, program, failure };
+  enum class Type { program, terminal, failure };
   Type type{};
   int number = 0;
   char text[240] = {};
@@ -123,8 +123,8 @@ void join_namespaces(const Joining& joining) {
 
 std::vector<std::string> login_shell() {
   std::string shell = "/bin/sh";
-  const auto passwd = read_file_if_exists(AT_FDCWD, "/etc/passwd");
-  for (const auto line : split(passwd.value_or(""), '\n')) {
+  const std::string passwd = read_file_if_exists(AT_FDCWD, "/etc/passwd", Resolve::in_root).value_or("");
+  for (const auto line : split(passwd, '\n')) {
     const auto fields = split(line, ':');
     if (fields.size() >= 7 && fields[2] == "0" && !fields[6].empty()) {
       shell = fields[6];
@@ -223,23 +223,6 @@ void send_failure(int socket, const Error& error) {
   ::_exit(written >= 0 && (error == ENOENT || error == ENOTDIR) ? kNotFound : kNotExecutable);
 }
 
-// The program's process: in every namespace of the container and in its cgroups.
-[[noreturn]] void run_program(const Joining& joining, int slave) {
-  try {
-    join_keyring();
-    if (slave >= 0) {
-      check(::setsid(), "cannot start a session");
-      use_terminal(slave);
-    }
-    become_inner_root();
-    check(::chdir("/"), "cannot change to /");
-    exec_program(joining);
-  } catch (const Error& error) {
-    send_failure(joining.reports.get(), error);
-  }
-  ::_exit(kNotExecutable);
-}
-
 struct Pty {
   UniqueFd master;
   UniqueFd slave;
@@ -258,6 +241,26 @@ Pty open_container_pty() {
   return pty;
 }
 
+// The program's process: in every namespace of the container and in its cgroups.
+[[noreturn]] void run_program(const Joining& joining) {
+  try {
+    join_keyring();
+    become_inner_root();
+    if (joining.terminal) {
+      // Opened as the container's root, whose the terminal then is.
+      const Pty pty = open_container_pty();
+      send_message(joining.reports.get(), {JoinMessage::Type::terminal}, pty.master.get());
+      check(::setsid(), "cannot start a session");
+      use_terminal(pty.slave.get());
+    }
+    check(::chdir("/"), "cannot change to /");
+    exec_program(joining);
+  } catch (const Error& error) {
+    send_failure(joining.reports.get(), error);
+  }
+  ::_exit(kNotExecutable);
+}
+
 // Joins, in a process of its own: setns(2) for a pid namespace takes effect on children only, so the program is
 // its child in the kernel's eyes and, by CLONE_PARENT, ours in waitpid's.
 void join_and_spawn(const Joining& joining) {
@@ -265,18 +268,11 @@ void join_and_spawn(const Joining& joining) {
   // A guest process must not be able to trace us or look at our memory while we are half inside.
   check(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "cannot become undumpable");
   join_namespaces(joining);
-  Pty pty;
-  if (joining.terminal) {
-    become_inner_root();
-    pty = open_container_pty();
-    send_message(joining.reports.get(), {JoinMessage::Type::terminal}, pty.master.get());
-    pty.master.reset();
-  }
   clone_args args{};
   args.flags = CLONE_PARENT | CLONE_INTO_CGROUP;
   args.cgroup = static_cast<__u64>(joining.cgroup.get());
   const pid_t pid = check(sys::clone3(args), "cannot create the program's process");
-  if (pid == 0) run_program(joining, pty.slave.get());
+  if (pid == 0) run_program(joining);
   send_message(joining.reports.get(), {JoinMessage::Type::program, pid});
 }
 

@@ -167,6 +167,11 @@ void StartExecutor::perform(const host::MountVolume& step) {
   });
 }
 
+void StartExecutor::perform(const host::PinRootfs&) {
+  rootfs_pin_ = open_pin(rootfs_path());
+  undo_.push("let go of the rootfs", [this] { rootfs_pin_.reset(); });
+}
+
 void StartExecutor::perform(const host::SetUpGuest&) {
   const UniqueFd plain = std::move(plain_rootfs_);
   if (!options_.set_up_guest) return;

@@ -60,6 +60,7 @@ class StartExecutor {
   std::array<UniqueFd, kMaxSlots> slots_;
   UniqueFd id_map_namespace_;
   UniqueFd plain_rootfs_;  // of an id-mapped rootfs, until the guest is set up
+  UniqueFd rootfs_pin_;  // held as long as the container lives
   UniqueFd sync_;
   pid_t init_pid_ = -1;
   UniqueFd init_pidfd_;
@@ -77,6 +78,7 @@ class StartExecutor {
   void perform(const host::UnshareMounts& step);
   void perform(const host::OpenIdMapNamespace& step);
   void perform(const host::MountVolume& step);
+  void perform(const host::PinRootfs& step);
   void perform(const host::SetUpGuest& step);
   void perform(const host::OpenRoot& step);
   void perform(const host::BuildDev& step);

@@ -112,6 +112,10 @@ class HostPlanner {
                      std::any_of(spec_.mounts.begin(), spec_.mounts.end(), [](auto& mount) { return mount.id_mapped; });
     if (any) add(host::OpenIdMapNamespace{}, "make a user namespace for id-mapped mounts");
     for (const auto* volume : all) mount(*volume);
+    const auto& rootfs = spec_.rootfs;
+    if (spec_.id_map.empty() && rootfs.kind == VolumeSpec::Kind::directory && !rootfs.read_only) {
+      add(host::PinRootfs{}, "hold a file open in the rootfs, so that nobody remounts it read-only", "close");
+    }
     add(host::SetUpGuest{}, "set up the guest's files");
   }
 

@@ -39,6 +39,9 @@ struct MountVolume {
   bool id_mapped = false;
   std::optional<uid_t> expected_owner;  // rootfs: who has to own its top, as the host sees it
 };
+// Keeps a file open for writing: a privileged container that remounts "/" read-only when it shuts down would
+// otherwise do so to the host's whole file system.
+struct PinRootfs {};
 struct SetUpGuest {};
 struct OpenRoot {
   Slot slot = kNoSlot;
@@ -93,7 +96,7 @@ struct AwaitExec {};
 
 using HostAction =
     std::variant<host::MakeStateDirectory, host::CreateCgroup, host::LoadAppArmorProfile, host::UnshareMounts,
-                 host::OpenIdMapNamespace, host::MountVolume, host::SetUpGuest, host::OpenRoot, host::BuildDev,
+                 host::OpenIdMapNamespace, host::MountVolume, host::PinRootfs, host::SetUpGuest, host::OpenRoot, host::BuildDev,
                  host::OpenSource, host::Spawn, host::WriteIdMaps, host::Proceed, host::OpenTasks,
                  host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup, host::SetRlimit,
                  host::CreateLink, host::ConfigureLink, host::WriteState, host::AwaitReady, host::PublishState, host::AwaitExec>;

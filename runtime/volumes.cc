@@ -116,6 +116,18 @@ UniqueFd mount_rootfs(const VolumeSpec& volume, int id_map_fd, const std::string
   return std::move(opened.plain);
 }
 
+UniqueFd open_pin(const std::string& directory) {
+  const int fd = ::open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+  if (fd >= 0) return UniqueFd(fd);
+  if (errno == EROFS) return {};
+  if (errno != EOPNOTSUPP) throw_errno(formatted("cannot hold a file open in '{}'", directory));
+  // A file system without nameless files: a named one, unlinked at once.
+  const UniqueFd root = open_file(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
+  UniqueFd pin = open_file(root.get(), ".lxc_keep", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  check(::unlinkat(root.get(), ".lxc_keep", 0), formatted("cannot remove '{}/.lxc_keep'", directory));
+  return pin;
+}
+
 void mount_below(const VolumeSpec& volume, int id_map_fd, const std::string& rootfs, uid_t owner, gid_t group) {
   try {
     const UniqueFd root = open_file(AT_FDCWD, rootfs, O_PATH | O_DIRECTORY);

@@ -30,6 +30,10 @@ OpenedVolume open_volume(const VolumeSpec& volume, int id_map_fd);
 UniqueFd mount_rootfs(const VolumeSpec& volume, int id_map_fd, const std::string& path,
                       std::optional<uid_t> expected_owner);
 
+// A nameless file in that directory, open for writing: as long as it is open, nobody can make the file system
+// read-only. Empty when the file system is read-only already.
+UniqueFd open_pin(const std::string& directory);
+
 // Mounts a mount point below the mounted rootfs. Missing directories are made (0755, `owner`); no part of
 // the path inside may be a symlink.
 void mount_below(const VolumeSpec& volume, int id_map_fd, const std::string& rootfs, uid_t owner, gid_t group);

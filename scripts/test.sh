@@ -20,7 +20,7 @@ remove_scratch() { [ -z "$SCRATCH" ] || rm -rf --one-file-system "$SCRATCH"; }
 
 install_needs() {
   ensure_packages "${HUTCH_BUILD_PACKAGES[@]}" "${HUTCH_RUN_PACKAGES[@]}" "${HUTCH_TEMPLATE_PACKAGES[@]}" \
-    "${HUTCH_TEST_PACKAGES[@]}" "${HUTCH_PEER_PACKAGES[@]}"
+    "${HUTCH_TEST_PACKAGES[@]}"
 }
 
 # The job test needs templates; without a mirror it skips by itself and says so.

@@ -7,7 +7,9 @@
   # Compiler, build system, and the libraries that the README names.
   HUTCH_BUILD_PACKAGES=(
     g++ cmake ninja-build pkg-config
-    libapparmor-dev libarchive-dev libcap-dev libcli11-dev libfmt-dev libmnl-dev libseccomp-dev
+    libarchive-dev libcap-dev libcli11-dev libfmt-dev libmnl-dev libseccomp-dev
+    # Static parts of libarchive's and of crypt(3).
+    libbz2-dev libcrypt-dev liblzma-dev libzstd-dev zlib1g-dev
   )
 
   # What a template is made with.
@@ -22,8 +24,6 @@
     acl apparmor attr bzip2 gzip libcap2-bin procps util-linux xz-utils
   )
 
-  # The runtimes that bench/start_latency compares with.
-  HUTCH_PEER_PACKAGES=(crun lxc)
 }
 
 package_installed() {

@@ -75,7 +75,7 @@ void make_busybox_rootfs(const std::string& root) {
   fs::copy_file(kBusybox, root + "/bin/busybox");
   for (const auto* applet : {"sh", "ls", "cat", "sleep", "id", "mount", "umount", "mkdir", "nproc", "dd", "echo", "true", "false",
                              "hostname", "mknod", "chmod", "chown", "ip", "ping", "ps", "kill", "readlink", "stat", "touch",
-                             "reboot", "halt", "poweroff", "grep", "env", "ln", "tty", "usleep", "test", "rm", "head", "wc"}) {
+                             "reboot", "halt", "stty", "poweroff", "grep", "env", "ln", "tty", "usleep", "test", "rm", "head", "wc"}) {
     fs::create_symlink("busybox", root + "/bin/" + applet);
   }
   replace_file(AT_FDCWD, root + "/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n", 0644);

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <pty.h>
 #include <signal.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
@@ -12,6 +13,7 @@
 #include "base/files.h"
 #include "base/format.h"
 #include "cgroupv2/freezer.h"
+#include "runtime/attach.h"
 #include "runtime/stop.h"
 #include "runtime/supervisor.h"
 #include "tests/kernel/container_fixture.h"
@@ -139,6 +141,39 @@ TEST_F(LifecycleTest, EnvironmentOfJoinedPrograms) {
   const std::string cleared = exec({"/bin/env"}, false).out;
   EXPECT_EQ(cleared, "container=lxc\nTERM=linux\nPATH=/bin:/sbin\n");
   ::unsetenv("HUTCH_TEST_VARIABLE");
+}
+
+TEST_F(LifecycleTest, EnteringRunsTheShellOfRoot) {
+  replace_file(AT_FDCWD, rootfs() + "/bin/greeting", "#!/bin/sh\necho this is root\n", 0755, Owner{100000, 100000});
+  replace_file(AT_FDCWD, rootfs() + "/etc/passwd", "daemon:x:1:1::/:/bin/false\nroot:x:0:0:root:/root:/bin/greeting\n", 0644);
+  start();
+  EXPECT_EQ(exec({}).out, "this is root\n");
+}
+
+TEST_F(LifecycleTest, AShellThatDoesNotExistGivesWayToSh) {
+  replace_file(AT_FDCWD, rootfs() + "/etc/passwd", "root:x:0:0:root:/root:/bin/nosuch\n", 0644);
+  start();
+  EXPECT_EQ(exec({}).status, 0);  // sh reads end-of-file
+}
+
+TEST_F(LifecycleTest, AProgramOnATerminalGetsOneOfTheContainers) {
+  start();
+  const ContainerState joined = state();
+  int master = -1;
+  const winsize size{33, 101, 0, 0};
+  const pid_t pid = ::forkpty(&master, nullptr, nullptr, &size);
+  ASSERT_GE(pid, 0);
+  if (pid == 0) ::_exit(attach(sysroot(), joined, {{"/bin/sh", "-c", "tty; stty size; exit 5"}, false}));
+  const UniqueFd held(master);
+  std::string shown;
+  char buffer[256];
+  for (ssize_t count = 0; (count = ::read(master, buffer, sizeof buffer)) > 0;) {
+    shown.append(buffer, static_cast<std::size_t>(count));
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_EQ(shown, "/dev/pts/0\r\n33 101\r\n");
+  EXPECT_EQ(WEXITSTATUS(status), 5);
 }
 
 TEST_F(LifecycleTest, JoinedProgramsAreInTheContainersGroups) {

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "base/format.h"
 #include "base/mount.h"
 #include "base/process.h"
+#include "base/undo.h"
 #include "runtime/id_map.h"
 #include "tests/kernel/container_fixture.h"
 
@@ -121,6 +123,25 @@ TEST_F(VolumesTest, AnImageWithoutAFileSystemIsRefused) {
   spec.rootfs.source = directory() + "/empty.raw";
   run_checked({"truncate", "-s", "1M", spec.rootfs.source});
   EXPECT_THAT(start_error(), HasSubstr("no file system type of this kernel accepts it"));
+}
+
+TEST_F(VolumesTest, APrivilegedContainerCannotMakeTheHostsFileSystemReadOnly) {
+  // On a file system of the test's own: if this fails, the host's must not be the one that suffers.
+  const std::string mounted = directory() + "/fs";
+  make_directories(mounted);
+  const UniqueFd scratch = new_filesystem("tmpfs", {{"size", "16M"}}, 0);
+  attach_mount(scratch.get(), AT_FDCWD, mounted);
+  UndoStack undo;
+  undo.push("unmount", [&] { ::umount2(mounted.c_str(), MNT_DETACH); });
+  fs::copy(rootfs(), mounted + "/rootfs", fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+  spec.id_map = {};
+  spec.unprivileged = false;
+  spec.namespaces.user = false;
+  spec.rootfs.source = mounted + "/rootfs";
+  start();
+  EXPECT_THAT(sh("mount -o remount,ro /"), HasSubstr("busy"));
+  EXPECT_EQ(sh("touch /tmp/still-writable && echo yes"), "yes");
+  kill();
 }
 
 TEST_F(VolumesTest, MountPointsAreBoundAndMadeForTheContainersRoot) {
