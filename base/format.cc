@@ -7,6 +7,8 @@ namespace hutch {
 // without FMT_HEADER_ONLY.
 std::string format_values(fmt::string_view format, fmt::format_args args);
 
-std::string format_values(fmt::string_view format, fmt::format_args args) { return fmt::vformat(format, args); }
+std::string format_values(fmt::string_view format, fmt::format_args args) {
+  return fmt::vformat(format, args);
+}
 
 }  // namespace hutch

@@ -45,7 +45,8 @@ UniqueFd new_filesystem(const std::string& type, const FsOptions& options, std::
                            ? ::fsconfig(context.get(), FSCONFIG_SET_FLAG, key.c_str(), nullptr, 0)
                            : ::fsconfig(context.get(), FSCONFIG_SET_STRING, key.c_str(), value.c_str(), 0);
     if (result < 0) {
-      throw_with_log(context.get(), formatted("cannot set {} option '{}{}{}'", type, key, value.empty() ? "" : "=", value));
+      throw_with_log(context.get(),
+                     formatted("cannot set {} option '{}{}{}'", type, key, value.empty() ? "" : "=", value));
     }
   }
   if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) {
@@ -89,8 +90,8 @@ void attach_mount(int mount_fd, int dirfd, const std::string& path) {
 
 namespace {
 
-// ext4 first: it is what volumes are made with, and every type that is tried in vain costs time and a line in the
-// kernel's log.
+// ext4 first: it is what volumes are made with, and every type that is tried in vain costs time and a line in
+// the kernel's log.
 std::vector<std::string> block_device_types() {
   std::vector<std::string> types;
   const std::string known = read_file(AT_FDCWD, "/proc/filesystems");

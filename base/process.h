@@ -18,8 +18,8 @@ struct ProgramResult {
 };
 
 struct ProgramOptions {
-  std::string input;          // written to standard input
-  bool inherit_out = false;   // standard output goes where ours goes instead of into `out`
+  std::string input;         // written to standard input
+  bool inherit_out = false;  // standard output goes where ours goes instead of into `out`
   // Runs in the child right before exec, for entering namespaces and the like; a throw there makes
   // run_program throw.
   std::function<void()> before_exec;

@@ -20,7 +20,8 @@ inline pid_t clone3(clone_args& args) {
 }
 
 // openat2(2); `resolve` is a set of RESOLVE_* flags.
-inline int openat2(int dirfd, const char* path, std::uint64_t flags, std::uint64_t mode, std::uint64_t resolve) {
+inline int openat2(int dirfd, const char* path, std::uint64_t flags, std::uint64_t mode,
+                   std::uint64_t resolve) {
   open_how how{};
   how.flags = flags;
   how.mode = mode;
@@ -29,7 +30,9 @@ inline int openat2(int dirfd, const char* path, std::uint64_t flags, std::uint64
 }
 
 // pidfd_open(2) and pidfd_send_signal(2): glibc 2.36 has them, but its header declares them with C++ linkage.
-inline int pidfd_open(pid_t pid, unsigned flags) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, flags)); }
+inline int pidfd_open(pid_t pid, unsigned flags) {
+  return static_cast<int>(::syscall(SYS_pidfd_open, pid, flags));
+}
 inline int pidfd_send_signal(int pidfd, int signal) {
   return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
 }

@@ -7,7 +7,9 @@
 
 namespace hutch {
 
-bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+bool is_blank(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
@@ -70,11 +72,14 @@ std::optional<std::uint64_t> parse_unsigned(std::string_view text) {
   return parse_whole<std::uint64_t>(text, 10);
 }
 
-std::optional<std::int64_t> parse_signed(std::string_view text) { return parse_whole<std::int64_t>(text, 10); }
+std::optional<std::int64_t> parse_signed(std::string_view text) {
+  return parse_whole<std::int64_t>(text, 10);
+}
 
 std::optional<double> parse_double(std::string_view text) {
   // strtod(3) takes more than that: blanks in front, "inf", "nan", hexadecimal.
-  if (text.empty() || text.find_first_not_of("0123456789.-+eE") != std::string_view::npos) return std::nullopt;
+  if (text.empty() || text.find_first_not_of("0123456789.-+eE") != std::string_view::npos)
+    return std::nullopt;
   const std::string copy(text);
   char* end = nullptr;
   const double value = std::strtod(copy.c_str(), &end);
@@ -83,7 +88,9 @@ std::optional<double> parse_double(std::string_view text) {
   return value;
 }
 
-std::optional<std::uint64_t> parse_octal(std::string_view text) { return parse_whole<std::uint64_t>(text, 8); }
+std::optional<std::uint64_t> parse_octal(std::string_view text) {
+  return parse_whole<std::uint64_t>(text, 8);
+}
 
 std::uint64_t fnv1a(std::string_view text, std::uint64_t seed) {
   std::uint64_t hash = seed;

@@ -24,8 +24,8 @@ std::string to_lower(std::string_view text);
 std::optional<std::uint64_t> parse_unsigned(std::string_view text);
 // Same with an optional leading '-'.
 std::optional<std::int64_t> parse_signed(std::string_view text);
-// The whole text as a finite decimal number in the C locale's form: "12", "0.5", "-1e3"; no blanks, no "inf", no
-// hexadecimal. (Not std::from_chars: libstdc++'s for doubles makes a program load libm.)
+// The whole text as a finite decimal number in the C locale's form: "12", "0.5", "-1e3"; no blanks, no "inf",
+// no hexadecimal. (Not std::from_chars: libstdc++'s for doubles makes a program load libm.)
 std::optional<double> parse_double(std::string_view text);
 // The whole text as an unsigned octal number.
 std::optional<std::uint64_t> parse_octal(std::string_view text);

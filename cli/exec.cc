@@ -24,7 +24,9 @@ int join(CommandContext& context, std::vector<std::string> argv) {
 
 }  // namespace
 
-int command_enter(CommandContext& context) { return join(context, {}); }
+int command_enter(CommandContext& context) {
+  return join(context, {});
+}
 
 int command_exec(CommandContext& context) {
   const auto& words = context.positional();

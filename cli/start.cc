@@ -1,3 +1,5 @@
+#include "runtime/start.h"
+
 #include "base/error.h"
 #include "base/format.h"
 #include "cli/commands.h"
@@ -5,7 +7,6 @@
 #include "cli/guest_settings.h"
 #include "cli/start_preparation.h"
 #include "guest/setup.h"
-#include "runtime/start.h"
 #include "runtime/stop.h"
 
 namespace hutch::cli {
@@ -14,7 +15,8 @@ namespace {
 
 void refuse_template(const config::ContainerConfig& config) {
   if (config.main.boolean_or("template", false)) {
-    throw Error(formatted("you can't start a CT if it's a template (CT {})", config.vmid), 0, "clone it instead");
+    throw Error(formatted("you can't start a CT if it's a template (CT {})", config.vmid), 0,
+                "clone it instead");
   }
 }
 
@@ -25,7 +27,8 @@ void warn_about_pending(CommandContext& context, const config::ContainerConfig& 
 
 StartOptions start_options(const CommandContext& context, const StartPreparation& prepared) {
   StartOptions options;
-  options.debug = context.debug() || context.options().flag("debug") || prepared.config.main.boolean_or("debug", false);
+  options.debug =
+      context.debug() || context.options().flag("debug") || prepared.config.main.boolean_or("debug", false);
   options.after_fork = close_inherited_locks;
   options.restart_command = {"pct", "start", std::to_string(prepared.plan.spec.vmid)};
   if (prepared.config.main.get("ostype") == "unmanaged") return options;  // hands off
@@ -36,7 +39,8 @@ StartOptions start_options(const CommandContext& context, const StartPreparation
       for (const auto& warning : report.warnings) warn(warning);
     };
     try {
-      guest::setup_on_start(root, make_guest_settings(prepared.config.main, prepared.plan.spec.unprivileged), report);
+      guest::setup_on_start(root, make_guest_settings(prepared.config.main, prepared.plan.spec.unprivileged),
+                            report);
     } catch (...) {
       tell();
       throw;
@@ -61,7 +65,8 @@ int command_start(CommandContext& context) {
   warn_about_pending(context, config);
   const StartPreparation prepared = prepare_start(context, std::move(config));
   try {
-    for (const auto& warning : start_container(prepared.plan, start_options(context, prepared))) context.warn(warning);
+    for (const auto& warning : start_container(prepared.plan, start_options(context, prepared)))
+      context.warn(warning);
   } catch (const Error& error) {
     throw error.with_context(formatted("startup for container '{}' failed", vmid));
   }

@@ -64,7 +64,8 @@ int command_reboot(CommandContext& context) {
     state = running_state(context);
   }
   context.enter_worker();
-  if (!halt_container(context.sysroot(), state, timeout_of(context))) kill_container(context.sysroot(), state);
+  if (!halt_container(context.sysroot(), state, timeout_of(context)))
+    kill_container(context.sysroot(), state);
   CommandContext start = context.nested({std::to_string(context.vmid())});
   const int status = command_start(start);
   context.add_warnings(start.warnings());

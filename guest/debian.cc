@@ -6,7 +6,8 @@
 // Debian and Devuan: systemd or sysvinit, and ifupdown.
 namespace hutch::guest::debian {
 
-// Not in PVE, whose own templates come with these units masked: one fresh from the mirror boots to "running" too.
+// Not in PVE, whose own templates come with these units masked: one fresh from the mirror boots to "running"
+// too.
 void template_fixup(const SetupContext& context) {
   if (context.os.init.systemd) mask_kernel_units(context.root);
 }

@@ -67,7 +67,8 @@ void mask_kernel_units(const GuestRoot& root) {
   static const std::string kDirectory = "/etc/systemd/system";
   static const std::string kSystem = kDirectory + "/";
   root.make_directories(kDirectory);
-  for (const auto* unit : {"sys-kernel-config.mount", "sys-kernel-debug.mount", "systemd-modules-load.service"}) {
+  for (const auto* unit :
+       {"sys-kernel-config.mount", "sys-kernel-debug.mount", "systemd-modules-load.service"}) {
     if (!root.is_regular(kSystem + unit)) root.symlink("/dev/null", kSystem + unit);
   }
 }

@@ -19,9 +19,9 @@ using Presets = std::map<std::string, bool>;
 // and debug file systems off, then what `more` says.
 void write_presets(const GuestRoot& root, const Presets& more);
 
-// Masks the units that work on the host's kernel (configuration and debug file systems, loading of modules), unless
-// the guest has units of its own for them: an unprivileged container may do none of it, which leaves systemd
-// "degraded", and a privileged one must not.
+// Masks the units that work on the host's kernel (configuration and debug file systems, loading of modules),
+// unless the guest has units of its own for them: an unprivileged container may do none of it, which leaves
+// systemd "degraded", and a privileged one must not.
 void mask_kernel_units(const GuestRoot& root);
 
 // /etc/securetty, where it exists, allows root on the console, tty1 ... tty4 (below `tty_directory`) and

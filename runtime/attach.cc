@@ -37,7 +37,8 @@ constexpr int kNotFound = 127;
 constexpr int kNotExecutable = 126;
 constexpr const char* kPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-// What the joining processes tell `pct`, one SOCK_SEQPACKET message each; then the socket closes with the exec:
+// What the joining processes tell `pct`, one SOCK_SEQPACKET message each; then the socket closes with the
+// exec:
 //   program    the program's process id
 //   terminal   the master of the program's terminal, by SCM_RIGHTS (only where one is wanted)
 //   failure    joining failed: errno and text
@@ -75,7 +76,8 @@ std::vector<sock_filter> read_filter(const Sysroot& sysroot, const ContainerStat
 }
 
 // A cgroup2 group with controllers for its children may hold no processes itself (cgroup-v2.rst: "no internal
-// process constraint"), so when the container's init has switched some on, joining happens in a leaf beside its own.
+// process constraint"), so when the container's init has switched some on, joining happens in a leaf beside
+// its own.
 UniqueFd open_cgroup(const cgroupv2::Group& group) {
   UniqueFd inner = group.open_inner();
   const std::string enabled = read_file(inner.get(), "cgroup.subtree_control");
@@ -106,10 +108,12 @@ std::vector<std::string> joined_environment(const ContainerState& state, bool ke
 // Joins all of init's namespaces that are not ours already: joining one's own user namespace, which is what a
 // privileged container's is, is refused (EINVAL, setns(2)).
 void join_namespaces(const Joining& joining) {
-  struct stat ours {}, theirs {};
+  struct stat ours {
+  }, theirs{};
   const std::string inits = formatted("{}/ns/user", joining.state.init.pid);
   check(::fstatat(joining.proc.get(), "self/ns/user", &ours, 0), "cannot look at our user namespace");
-  check(::fstatat(joining.proc.get(), inits.c_str(), &theirs, 0), "cannot look at the container's user namespace");
+  check(::fstatat(joining.proc.get(), inits.c_str(), &theirs, 0),
+        "cannot look at the container's user namespace");
   const int user = ours.st_ino == theirs.st_ino ? 0 : CLONE_NEWUSER;
   // Kernels built without time namespaces have no such file.
   const int time = path_exists(joining.proc.get(), "self/ns/time") ? CLONE_NEWTIME : 0;
@@ -161,8 +165,8 @@ void become_inner_root() {
   check(::setresuid(0, 0, 0), "cannot become user 0");
 }
 
-// The program's terminal takes the place of those of our standard descriptors that are terminals: a terminal of
-// the host's must not get inside (TIOCSTI). Files and pipes stay.
+// The program's terminal takes the place of those of our standard descriptors that are terminals: a terminal
+// of the host's must not get inside (TIOCSTI). Files and pipes stay.
 void use_terminal(int slave) {
   check(::ioctl(slave, TIOCSCTTY, 0), "cannot take the terminal");
   for (int number = 0; number < 3; ++number) {
@@ -178,7 +182,8 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
 }
 
 void join_keyring() {
-  // Ours must not be visible inside. ENOSYS: a kernel without keyrings, or a container whose policy hides them.
+  // Ours must not be visible inside. ENOSYS: a kernel without keyrings, or a container whose policy hides
+  // them.
   if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS) {
     throw_errno("cannot join a session keyring");
   }
@@ -218,7 +223,8 @@ void send_failure(int socket, const Error& error) {
   ::environ = environment.data();
   ::execvp(words[0], words.data());
   const int error = errno;
-  const std::string message = formatted("cannot run '{}' in CT {}: {}\n", argv[0], joining.state.vmid, errno_text(error));
+  const std::string message =
+      formatted("cannot run '{}' in CT {}: {}\n", argv[0], joining.state.vmid, errno_text(error));
   const ssize_t written = ::write(2, message.data(), message.size());
   ::_exit(written >= 0 && (error == ENOENT || error == ENOTDIR) ? kNotFound : kNotExecutable);
 }
@@ -261,8 +267,8 @@ Pty open_container_pty() {
   ::_exit(kNotExecutable);
 }
 
-// Joins, in a process of its own: setns(2) for a pid namespace takes effect on children only, so the program is
-// its child in the kernel's eyes and, by CLONE_PARENT, ours in waitpid's.
+// Joins, in a process of its own: setns(2) for a pid namespace takes effect on children only, so the program
+// is its child in the kernel's eyes and, by CLONE_PARENT, ours in waitpid's.
 void join_and_spawn(const Joining& joining) {
   joining.group.join_existing(::getpid());
   // A guest process must not be able to trace us or look at our memory while we are half inside.
@@ -362,7 +368,8 @@ int attach(const Sysroot& sysroot, const ContainerState& state, const AttachRequ
   wait_for(joiner);
   if (joined.program < 0 || joined.failure) {
     if (joined.program >= 0) wait_for(joined.program);
-    throw joined.failure.value_or(Error("joining the container ended without a word")).with_context(formatted("cannot join CT {}", state.vmid));
+    throw joined.failure.value_or(Error("joining the container ended without a word"))
+        .with_context(formatted("cannot join CT {}", state.vmid));
   }
   if (joined.terminal) {
     const UniqueFd program(check(sys::pidfd_open(joined.program, 0), "cannot open the program's process"));

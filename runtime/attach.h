@@ -17,8 +17,8 @@ struct AttachRequest {
 
 // Runs a program inside a running container: in all namespaces of init, in its cgroups, with the
 // capabilities, label, no_new_privs and seccomp filter that init was started with, as the container's root.
-// Where standard input, output or error is a terminal, the program gets a terminal of the container's own in its
-// place, and this process relays; files and pipes are handed over themselves.
+// Where standard input, output or error is a terminal, the program gets a terminal of the container's own in
+// its place, and this process relays; files and pipes are handed over themselves.
 //
 // Returns what a shell would: the program's exit status, 128 + the signal that killed it, 127 when it does
 // not exist, 126 when it cannot be executed. Throws when the container cannot be joined.

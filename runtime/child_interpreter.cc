@@ -21,7 +21,7 @@ namespace hutch {
 
 namespace {
 
-constexpr int kUmountDetach = 2;  // MNT_DETACH; <sys/mount.h> clashes with <linux/mount.h>
+constexpr int kUmountDetach = 2;              // MNT_DETACH; <sys/mount.h> clashes with <linux/mount.h>
 constexpr unsigned long kShared = 1UL << 20;  // MS_SHARED
 
 template <typename... Arguments>
@@ -187,13 +187,13 @@ class Interpreter {
     if (context < 0) return false;
     for (const char* key = text(step.text2); *key != '\0';) {
       const char* value = key + length_of(key) + 1;
-      const long result = *value == '\0'
-                              ? raw(SYS_fsconfig, context, FSCONFIG_SET_FLAG, key, nullptr, 0)
-                              : raw(SYS_fsconfig, context, FSCONFIG_SET_STRING, key, value, 0);
+      const long result = *value == '\0' ? raw(SYS_fsconfig, context, FSCONFIG_SET_FLAG, key, nullptr, 0)
+                                         : raw(SYS_fsconfig, context, FSCONFIG_SET_STRING, key, value, 0);
       if (result < 0) return abandon(context, errno);
       key = value + length_of(value) + 1;
     }
-    if (raw(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) return abandon(context, errno);
+    if (raw(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0)
+      return abandon(context, errno);
     const long mount = raw(SYS_fsmount, context, FSMOUNT_CLOEXEC, step.number);
     const int error = errno;
     close_raw(static_cast<int>(context));
@@ -405,7 +405,8 @@ class Interpreter {
       case ChildOp::unshare: return raw(SYS_unshare, step.number) == 0;
       case ChildOp::join_group: return raw(SYS_write, fd(step.slot), "0", 1) == 1;
       case ChildOp::enter_time_namespace: return enter_time_namespace(text(step.text));
-      case ChildOp::set_hostname: return raw(SYS_sethostname, text(step.text), length_of(text(step.text))) == 0;
+      case ChildOp::set_hostname:
+        return raw(SYS_sethostname, text(step.text), length_of(text(step.text))) == 0;
       case ChildOp::personality: return raw(SYS_personality, step.number) >= 0;
       case ChildOp::open_path: return fill(step.slot, open_below(fd(step.dir), text(step.text), O_PATH, 0));
       case ChildOp::make_path: return make_path(step);
@@ -416,7 +417,8 @@ class Interpreter {
       case ChildOp::set_propagation: return set_propagation(step);
       case ChildOp::attach: return attach(step);
       case ChildOp::make_directory: return raw(SYS_mkdirat, fd(step.dir), text(step.text), step.number) == 0;
-      case ChildOp::make_symlink: return raw(SYS_symlinkat, text(step.text2), fd(step.dir), text(step.text)) == 0;
+      case ChildOp::make_symlink:
+        return raw(SYS_symlinkat, text(step.text2), fd(step.dir), text(step.text)) == 0;
       case ChildOp::make_file: return write_text(step, O_WRONLY | O_CREAT | O_EXCL, step.number);
       case ChildOp::write_file: return write_text(step, O_WRONLY, 0);
       case ChildOp::open_pty: return open_pty(step);
@@ -441,6 +443,8 @@ class Interpreter {
 
 }  // namespace
 
-void run_child(ChildImage& image) { Interpreter(image).run(); }
+void run_child(ChildImage& image) {
+  Interpreter(image).run();
+}
 
 }  // namespace hutch

@@ -7,8 +7,8 @@
 
 namespace hutch {
 
-// The ChildProgram as the child sees it: plain pointers, resolved by the host before clone3, so that the child
-// needs no allocation and no library.
+// The ChildProgram as the child sees it: plain pointers, resolved by the host before clone3, so that the
+// child needs no allocation and no library.
 struct ChildImage {
   const ChildStep* steps = nullptr;
   std::size_t step_count = 0;
@@ -25,7 +25,8 @@ struct ChildImage {
 };
 
 // Runs the program and execs init; never returns. On failure it reports {step, errno} on sync_fd and exits
-// with status 1. Uses raw system calls only (a test compares this object's undefined symbols with an allow-list).
+// with status 1. Uses raw system calls only (a test compares this object's undefined symbols with an
+// allow-list).
 [[noreturn]] void run_child(ChildImage& image);
 
 }  // namespace hutch

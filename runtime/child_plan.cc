@@ -15,17 +15,18 @@ namespace hutch {
 namespace {
 
 constexpr std::uint64_t kNoDevSuidExec = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-constexpr const char* kDefaultPath[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"};
-constexpr std::uint32_t kTtyGroup = 5;  // devpts(5): the group of terminals on every distribution
+constexpr const char* kDefaultPath[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+                                        "/usr/bin",        "/sbin",          "/bin"};
+constexpr std::uint32_t kTtyGroup = 5;            // devpts(5): the group of terminals on every distribution
 constexpr std::uint64_t kPersonality32 = 0x0008;  // PER_LINUX32, personality(2)
 
 std::uint64_t propagation_flag(MountSpec::Propagation propagation) {
   switch (propagation) {
     case MountSpec::Propagation::unchanged: return 0;
-    case MountSpec::Propagation::shared: return 1UL << 20;       // MS_SHARED
-    case MountSpec::Propagation::slave: return 1UL << 19;        // MS_SLAVE
-    case MountSpec::Propagation::private_: return 1UL << 18;     // MS_PRIVATE
-    case MountSpec::Propagation::unbindable: return 1UL << 17;   // MS_UNBINDABLE
+    case MountSpec::Propagation::shared: return 1UL << 20;      // MS_SHARED
+    case MountSpec::Propagation::slave: return 1UL << 19;       // MS_SLAVE
+    case MountSpec::Propagation::private_: return 1UL << 18;    // MS_PRIVATE
+    case MountSpec::Propagation::unbindable: return 1UL << 17;  // MS_UNBINDABLE
   }
   return 0;
 }
@@ -38,7 +39,9 @@ class ChildPlanner {
   void plan() {
     // As the host's root: the keyring then counts against nobody's quota (keyrings(7)).
     add(ChildOp::join_keyring, "join a new session keyring");
-    if (spec_.namespaces.uts) add(ChildOp::set_hostname, formatted("set the host name to {}", spec_.hostname)).text = text(spec_.hostname);
+    if (spec_.namespaces.uts)
+      add(ChildOp::set_hostname, formatted("set the host name to {}", spec_.hostname)).text =
+          text(spec_.hostname);
     await(SyncMessage::Type::proceed_mapped, "wait for 'mapped'");
     if (!spec_.id_map.empty()) add(ChildOp::become_root, "become the container's root");
     if (spec_.namespaces.time) time_namespace();
@@ -111,7 +114,8 @@ class ChildPlanner {
                   std::uint64_t attributes, const Origin& origin = {}) {
     const Slot slot = program_.new_slot();
     std::string shown;
-    for (const auto& [key, value] : options) shown += (shown.empty() ? " " : ",") + key + (value.empty() ? "" : "=" + value);
+    for (const auto& [key, value] : options)
+      shown += (shown.empty() ? " " : ",") + key + (value.empty() ? "" : "=" + value);
     auto& step = add(ChildOp::new_filesystem, formatted("make {}{}", type, shown), origin);
     step.slot = slot;
     step.text = text(type);
@@ -159,7 +163,8 @@ class ChildPlanner {
     if (spec_.sys == SysMount::none) return;
     const bool writable = spec_.sys == SysMount::read_write;
     const bool mixed = spec_.sys == SysMount::mixed;
-    sys_ = filesystem("sysfs", {}, kNoDevSuidExec | (spec_.sys == SysMount::read_only ? MOUNT_ATTR_RDONLY : 0));
+    sys_ =
+        filesystem("sysfs", {}, kNoDevSuidExec | (spec_.sys == SysMount::read_only ? MOUNT_ATTR_RDONLY : 0));
     attach(sys_, target("sys"), "", "mount sysfs on /sys");
     if (writable || !mixed) return;
     // Taken while /sys is writable, put back after it is not.
@@ -259,7 +264,8 @@ class ChildPlanner {
     if (input_.unshare_cgroup) add(ChildOp::unshare, "unshare the cgroup namespace").number = CLONE_NEWCGROUP;
     if (spec_.cgroup == CgroupMount::none || sys_ == kNoSlot) return;
     const std::uint64_t read_only = spec_.cgroup == CgroupMount::read_only ? MOUNT_ATTR_RDONLY : 0;
-    attach(filesystem("cgroup2", {}, kNoDevSuidExec | read_only), sys_, "fs/cgroup", "mount cgroup2 on /sys/fs/cgroup");
+    attach(filesystem("cgroup2", {}, kNoDevSuidExec | read_only), sys_, "fs/cgroup",
+           "mount cgroup2 on /sys/fs/cgroup");
   }
 
   void terminals() {
@@ -308,7 +314,8 @@ class ChildPlanner {
   }
 
   void restrict() {
-    if (spec_.personality_32bit) add(ChildOp::personality, "set the 32-bit personality").number = kPersonality32;
+    if (spec_.personality_32bit)
+      add(ChildOp::personality, "set the 32-bit personality").number = kPersonality32;
     if (input_.dropped_capabilities != 0) {
       std::string names;
       for (unsigned number = 0; number < 64; ++number) {
@@ -317,8 +324,8 @@ class ChildPlanner {
       add(ChildOp::drop_bounding, "drop capabilities:" + names).number = input_.dropped_capabilities;
     }
     if (!input_.label.empty()) {
-      auto& step = add(ChildOp::set_label, formatted("take the AppArmor label {}", input_.label), spec_.apparmor.origin,
-                       "is the profile loaded (aa-status)?");
+      auto& step = add(ChildOp::set_label, formatted("take the AppArmor label {}", input_.label),
+                       spec_.apparmor.origin, "is the profile loaded (aa-status)?");
       step.dir = proc_;
       step.text = text(label_change_command(input_.label));
     }
@@ -333,7 +340,8 @@ class ChildPlanner {
     cwd.text = text(spec_.init.cwd);
     add(ChildOp::report_ready, "report 'ready'");
     await(SyncMessage::Type::proceed_exec, "wait for 'exec init'");
-    auto& ids = add(ChildOp::set_ids, formatted("become user {}, group {}", spec_.init.uid, spec_.init.gid), spec_.init.origin);
+    auto& ids = add(ChildOp::set_ids, formatted("become user {}, group {}", spec_.init.uid, spec_.init.gid),
+                    spec_.init.origin);
     ids.number = spec_.init.gid;
     ids.number2 = spec_.init.uid;
     program_.groups = spec_.init.groups;
@@ -343,10 +351,13 @@ class ChildPlanner {
     if (command.find('/') != std::string::npos) {
       program_.candidates.push_back(text(command));
     } else {
-      for (const auto* directory : kDefaultPath) program_.candidates.push_back(text(formatted("{}/{}", directory, command)));
+      for (const auto* directory : kDefaultPath)
+        program_.candidates.push_back(text(formatted("{}/{}", directory, command)));
     }
     add(ChildOp::exec, formatted("exec {}", join(spec_.init.argv, " ")), spec_.init.origin,
-        formatted("'{}' has to be an executable file inside the container's rootfs, and so has its interpreter", command));
+        formatted(
+            "'{}' has to be an executable file inside the container's rootfs, and so has its interpreter",
+            command));
   }
 };
 

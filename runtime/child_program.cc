@@ -14,7 +14,8 @@ std::uint32_t ChildProgram::intern(std::string_view text) {
 
 Slot ChildProgram::new_slot() {
   if (slot_count >= kMaxSlots) {
-    throw Error(formatted("the start needs more than {} open mounts", kMaxSlots), 0, "use fewer mount entries");
+    throw Error(formatted("the start needs more than {} open mounts", kMaxSlots), 0,
+                "use fewer mount entries");
   }
   return slot_count++;
 }

@@ -20,34 +20,34 @@ inline constexpr Slot kNoSlot = 0;  // as a directory: the current root's "/" (p
 inline constexpr std::size_t kMaxSlots = 192;
 
 enum class ChildOp : std::uint16_t {
-  await,             // number: SyncMessage::Type the host has to send before going on
-  join_keyring,      // a fresh anonymous session keyring (keyctl(2))
-  become_root,       // number: host-side gid inside, number2: uid inside; drops groups
-  join_group,        // writes "0" into slot, a `tasks` file of a v1 cgroup
-  unshare,           // number: CLONE_NEW* flags
+  await,                 // number: SyncMessage::Type the host has to send before going on
+  join_keyring,          // a fresh anonymous session keyring (keyctl(2))
+  become_root,           // number: host-side gid inside, number2: uid inside; drops groups
+  join_group,            // writes "0" into slot, a `tasks` file of a v1 cgroup
+  unshare,               // number: CLONE_NEW* flags
   enter_time_namespace,  // a new one with the offsets in text (timens_offsets)
-  set_hostname,      // text
-  personality,       // number: persona
-  open_path,         // slot <- O_PATH of text below dir; never through a symlink
-  make_path,         // same, making missing directories (number: mode); flag kFile: the last one a file
-  new_filesystem,    // slot <- detached mount; text: type; text2: options; number: MOUNT_ATTR_*
-  clone_tree,        // slot <- detached clone of text below dir; flag kRecursive
-  clone_slot,        // slot <- detached clone of what `dir` is opened on; flag kRecursive
-  set_attributes,    // slot; number: set, number2: clear; flag kRecursive
-  set_propagation,   // slot; number: MS_SHARED, ...; flag kRecursive
-  attach,            // mounts slot on text below dir (text empty: on dir itself)
-  make_directory,    // text below dir, number: mode
-  make_symlink,      // text below dir -> text2
-  make_file,         // text below dir, number: mode, content text2
-  write_file,        // writes text2 into the existing file text below dir (sysctls)
-  open_pty,          // dir: devpts mount; slot <- master, slot + 1 <- the other end
-  send_slot,         // sends slot to the host; number: HandedFd
-  use_as_stdio,      // slot becomes 0, 1, 2 and the controlling terminal
-  open_null_stdio,   // /dev/null below dir becomes 0, 1, 2
-  pivot,             // slot (the attached root) becomes "/", the old root goes
-  new_session,       // setsid
-  drop_bounding,     // number: mask of capabilities to drop
-  set_label,         // writes text to the LSM attribute file below dir (a procfs)
+  set_hostname,          // text
+  personality,           // number: persona
+  open_path,             // slot <- O_PATH of text below dir; never through a symlink
+  make_path,             // same, making missing directories (number: mode); flag kFile: the last one a file
+  new_filesystem,        // slot <- detached mount; text: type; text2: options; number: MOUNT_ATTR_*
+  clone_tree,            // slot <- detached clone of text below dir; flag kRecursive
+  clone_slot,            // slot <- detached clone of what `dir` is opened on; flag kRecursive
+  set_attributes,        // slot; number: set, number2: clear; flag kRecursive
+  set_propagation,       // slot; number: MS_SHARED, ...; flag kRecursive
+  attach,                // mounts slot on text below dir (text empty: on dir itself)
+  make_directory,        // text below dir, number: mode
+  make_symlink,          // text below dir -> text2
+  make_file,             // text below dir, number: mode, content text2
+  write_file,            // writes text2 into the existing file text below dir (sysctls)
+  open_pty,              // dir: devpts mount; slot <- master, slot + 1 <- the other end
+  send_slot,             // sends slot to the host; number: HandedFd
+  use_as_stdio,          // slot becomes 0, 1, 2 and the controlling terminal
+  open_null_stdio,       // /dev/null below dir becomes 0, 1, 2
+  pivot,                 // slot (the attached root) becomes "/", the old root goes
+  new_session,           // setsid
+  drop_bounding,         // number: mask of capabilities to drop
+  set_label,             // writes text to the LSM attribute file below dir (a procfs)
   no_new_privs,
   seccomp,           // loads the program's filter
   change_directory,  // text; made (0755) when missing
@@ -83,7 +83,7 @@ struct ChildStepInfo {
 
 struct ChildProgram {
   std::vector<ChildStep> steps;
-  std::vector<ChildStepInfo> info;  // same length
+  std::vector<ChildStepInfo> info;           // same length
   std::string arena = std::string(1, '\0');  // offset 0 is ""
   std::vector<std::uint32_t> candidates;     // exec tries these paths in turn
   std::vector<std::uint32_t> argv;

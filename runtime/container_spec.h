@@ -76,7 +76,7 @@ enum class DiskIds {
 // A file system that comes with the container: its rootfs and the mount points mp0, mp1, ...
 struct VolumeSpec {
   enum class Kind { directory, image, block_device };
-  std::string key;     // "rootfs", "mp0"
+  std::string key;  // "rootfs", "mp0"
   Kind kind = Kind::directory;
   std::string source;  // absolute host path of the directory, image file or device
   std::string target;  // absolute path inside the container; "/" for the rootfs
@@ -98,12 +98,12 @@ struct MountSpec {
   std::string target;  // relative to the container's root, no leading slash
   std::string type;    // file system type; ignored for a bind
   bool bind = false;
-  bool recursive = false;        // rbind
-  bool source_in_root = false;   // option `relative`: source is below the container's root
+  bool recursive = false;       // rbind
+  bool source_in_root = false;  // option `relative`: source is below the container's root
   bool optional = false;
-  bool id_mapped = false;        // `idmap=container`
+  bool id_mapped = false;  // `idmap=container`
   Create create = Create::no;
-  std::uint64_t attributes_set = 0;    // MOUNT_ATTR_*
+  std::uint64_t attributes_set = 0;  // MOUNT_ATTR_*
   std::uint64_t attributes_clear = 0;
   Propagation propagation = Propagation::unchanged;
   bool propagation_recursive = false;
@@ -118,13 +118,13 @@ enum class CgroupMount { none, read_write, read_only };
 
 // A veth pair into a bridge (`net[n]`).
 struct LinkSpec {
-  unsigned index = 0;      // the n of net<n>
-  std::string name;        // inside
-  std::string host_name;   // "veth100i0"
-  std::string bridge;      // empty: not attached to a bridge
-  std::string mac;         // inside; "BC:24:11:12:34:56"; empty: the kernel's random one
+  unsigned index = 0;                // the n of net<n>
+  std::string name;                  // inside
+  std::string host_name;             // "veth100i0"
+  std::string bridge;                // empty: not attached to a bridge
+  std::string mac;                   // inside; "BC:24:11:12:34:56"; empty: the kernel's random one
   std::optional<std::uint32_t> mtu;  // nothing: the bridge's
-  bool link_down = false;  // created, but down and off the bridge
+  bool link_down = false;            // created, but down and off the bridge
   // The runtime configures the addresses and brings the interface up (`host-managed`).
   bool configure = false;
   std::vector<std::string> addresses;  // CIDR, both families

@@ -44,7 +44,8 @@ constexpr std::chrono::milliseconds kKillTimeout{10000};
 void require_single_thread() {
   struct stat status {};
   check(::stat("/proc/self/task", &status), "cannot count this process's threads");
-  if (status.st_nlink != 3) throw Error("the supervisor has more than one thread", EINVAL, "this is a bug in Hutch");
+  if (status.st_nlink != 3)
+    throw Error("the supervisor has more than one thread", EINVAL, "this is a bug in Hutch");
 }
 
 // The program with real pointers. `storage` keeps what the pointers point to.
@@ -142,7 +143,9 @@ void StartExecutor::perform(const host::LoadAppArmorProfile& step) {
   undo_.push("unload AppArmor profile " + step.name, [name = step.name] { unload_profile(name); });
 }
 
-void StartExecutor::perform(const host::UnshareMounts&) { unshare_mounts(); }
+void StartExecutor::perform(const host::UnshareMounts&) {
+  unshare_mounts();
+}
 
 void StartExecutor::perform(const host::OpenIdMapNamespace&) {
   id_map_namespace_ = make_id_map_namespace(plan_.spec.id_map);
@@ -162,9 +165,8 @@ void StartExecutor::perform(const host::MountVolume& step) {
     remove_directory_if_empty(parent);
   });
   plain_rootfs_ = mount_rootfs(step.volume, id_map, path, step.expected_owner);
-  undo_.push("unmount " + path, [path] {
-    check(::umount2(path.c_str(), MNT_DETACH), formatted("cannot unmount '{}'", path));
-  });
+  undo_.push("unmount " + path,
+             [path] { check(::umount2(path.c_str(), MNT_DETACH), formatted("cannot unmount '{}'", path)); });
 }
 
 void StartExecutor::perform(const host::PinRootfs&) {
@@ -184,7 +186,9 @@ void StartExecutor::perform(const host::OpenRoot& step) {
   slots_[step.slot] = clone_mount(AT_FDCWD, rootfs_path(), true);
 }
 
-void StartExecutor::perform(const host::BuildDev& step) { slots_[step.slot] = build_dev_tree(plan_.spec); }
+void StartExecutor::perform(const host::BuildDev& step) {
+  slots_[step.slot] = build_dev_tree(plan_.spec);
+}
 
 void StartExecutor::perform(const host::OpenSource& step) {
   auto source = open_bind_source(step.mount, id_map_namespace_.get());
@@ -233,7 +237,9 @@ void StartExecutor::perform(const host::Spawn& step) {
   });
 }
 
-void StartExecutor::perform(const host::WriteIdMaps&) { write_id_maps(init_pid_, plan_.spec.id_map); }
+void StartExecutor::perform(const host::WriteIdMaps&) {
+  write_id_maps(init_pid_, plan_.spec.id_map);
+}
 
 void StartExecutor::perform(const host::Proceed& step) {
   SyncMessage message{};
@@ -251,14 +257,18 @@ void StartExecutor::perform(const host::OpenTasks& step) {
   slots_[step.slot] = open_file(AT_FDCWD, path, O_WRONLY);
 }
 
-void StartExecutor::perform(const host::ApplyLimits& step) { group_.apply(step.writes); }
+void StartExecutor::perform(const host::ApplyLimits& step) {
+  group_.apply(step.writes);
+}
 
 void StartExecutor::perform(const host::AttachDeviceFilter& step) {
   const UniqueFd program = cgroupv2::load_device_program(step.program);
   cgroupv2::attach_device_program(group_.open_limits().get(), program.get());
 }
 
-void StartExecutor::perform(const host::DelegateCgroup& step) { group_.delegate(step.gid); }
+void StartExecutor::perform(const host::DelegateCgroup& step) {
+  group_.delegate(step.gid);
+}
 
 void StartExecutor::perform(const host::SetRlimit& step) {
   const Rlimit limit = resolve_rlimit(step.limit);
@@ -272,7 +282,8 @@ netlink::Socket& StartExecutor::socket() {
 }
 
 int StartExecutor::net_namespace() {
-  if (!net_namespace_) net_namespace_ = open_file(AT_FDCWD, formatted("/proc/{}/ns/net", init_pid_), O_RDONLY);
+  if (!net_namespace_)
+    net_namespace_ = open_file(AT_FDCWD, formatted("/proc/{}/ns/net", init_pid_), O_RDONLY);
   return net_namespace_->get();
 }
 
@@ -326,7 +337,7 @@ void StartExecutor::perform(const host::AwaitReady&) {
   for (;;) {
     const auto message = receive();
     if (!message) throw_child_death();
-    if (message->type == SyncMessage::Type::ready) return;
+    if (message->type == SyncMessage::Type::ready) return log_child_steps(ChildOp::report_ready);
   }
 }
 
@@ -352,7 +363,8 @@ void StartExecutor::perform(const host::WriteState&) {
 
 void StartExecutor::perform(const host::PublishState&) {
   const std::string directory = state_directory(plan_.sysroot, plan_.spec.vmid);
-  check(::rename((directory + "/state.new").c_str(), (directory + "/state").c_str()), "cannot publish the state record");
+  check(::rename((directory + "/state.new").c_str(), (directory + "/state").c_str()),
+        "cannot publish the state record");
 }
 
 void StartExecutor::perform(const host::AwaitExec&) {
@@ -362,6 +374,17 @@ void StartExecutor::perform(const host::AwaitExec&) {
   }
   if (!executing) throw_child_death();
   sync_.reset();
+  log_child_steps(ChildOp::exec);
+}
+
+// The child itself cannot log; what it must have done by now is known from where it is.
+void StartExecutor::log_child_steps(ChildOp last) {
+  if (!options_.log) return;
+  while (child_steps_logged_ < plan_.child.steps.size()) {
+    const std::size_t at = child_steps_logged_++;
+    options_.log(formatted("child {:>3}  {}", at + 1, plan_.child.info[at].text));
+    if (plan_.child.steps[at].op == last) return;
+  }
 }
 
 std::optional<SyncMessage> StartExecutor::receive() {
@@ -386,7 +409,8 @@ std::optional<SyncMessage> StartExecutor::receive() {
     int fd = -1;
     std::memcpy(&fd, CMSG_DATA(cmsg), sizeof fd);
     UniqueFd held(fd);
-    if (message.detail > plan_.spec.tty_count) throw Error("an unexpected terminal from the container", EPROTO);
+    if (message.detail > plan_.spec.tty_count)
+      throw Error("an unexpected terminal from the container", EPROTO);
     if (terminals_.size() <= message.detail) terminals_.resize(message.detail + 1);
     terminals_[message.detail] = std::move(held);
   }
@@ -401,7 +425,8 @@ void StartExecutor::prefer_child_failure() {
 }
 
 void StartExecutor::throw_child_failure(const SyncMessage& message) const {
-  if (message.step >= plan_.child.info.size()) throw Error("the container's first process failed", message.error);
+  if (message.step >= plan_.child.info.size())
+    throw Error("the container's first process failed", message.error);
   const auto& info = plan_.child.info[message.step];
   throw Error(formatted("inside the container: cannot {}", info.text), message.error, info.hint, info.origin);
 }
@@ -410,7 +435,9 @@ void StartExecutor::throw_child_death() {
   const int status = reap_init();
   if (WIFSIGNALED(status)) {
     const char* name = sigabbrev_np(WTERMSIG(status));
-    throw Error(formatted("the container's first process was killed by SIG{} while it started", name == nullptr ? "?" : name), 0,
+    throw Error(formatted("the container's first process was killed by SIG{} while it started",
+                          name == nullptr ? "?" : name),
+                0,
                 WTERMSIG(status) == SIGKILL ? "is the memory limit large enough?"
                                             : "does the seccomp policy allow what a start needs?");
   }

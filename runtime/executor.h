@@ -21,16 +21,16 @@ struct ExecutorOptions {
   // Edits the guest's files; gets the mounted rootfs and the ids that its root has in this view of it. Unset:
   // nothing is edited.
   std::function<void(int rootfs_fd, Owner root)> set_up_guest;
-  // Told about each host step before it runs (`--debug`).
+  // Told about each host step before it runs, and about the child's steps once they are done (`--debug`).
   std::function<void(const std::string& line)> log;
   // Called before host step `index`, and once with the number of steps after the last one; what it throws is
   // that step's failure. For fault injection by tests.
   std::function<void(std::size_t index)> before_step;
 };
 
-// Runs the host's side of a StartPlan in the supervisor. Every step registers its undo right after it; when a step
-// fails, everything done so far is taken back in reverse order and the failure is thrown, with the step, the
-// config line and the hint. After a success the same undo stack is the container's tear-down.
+// Runs the host's side of a StartPlan in the supervisor. Every step registers its undo right after it; when a
+// step fails, everything done so far is taken back in reverse order and the failure is thrown, with the step,
+// the config line and the hint. After a success the same undo stack is the container's tear-down.
 class StartExecutor {
  public:
   StartExecutor(const StartPlan& plan, ExecutorOptions options);
@@ -60,8 +60,9 @@ class StartExecutor {
   std::array<UniqueFd, kMaxSlots> slots_;
   UniqueFd id_map_namespace_;
   UniqueFd plain_rootfs_;  // of an id-mapped rootfs, until the guest is set up
-  UniqueFd rootfs_pin_;  // held as long as the container lives
+  UniqueFd rootfs_pin_;    // held as long as the container lives
   UniqueFd sync_;
+  std::size_t child_steps_logged_ = 0;
   pid_t init_pid_ = -1;
   UniqueFd init_pidfd_;
   bool init_reaped_ = true;
@@ -69,7 +70,7 @@ class StartExecutor {
   std::optional<netlink::Socket> socket_;
   std::optional<UniqueFd> net_namespace_;
   std::vector<UniqueFd> terminals_;  // masters of the container's ptys, by HandedFd
-  UndoStack undo_;  // last: its actions use the members above
+  UndoStack undo_;                   // last: its actions use the members above
 
   void run_step(const HostStep& step);
   void perform(const host::MakeStateDirectory& step);
@@ -98,6 +99,7 @@ class StartExecutor {
   void perform(const host::PublishState& step);
   void perform(const host::AwaitExec& step);
 
+  void log_child_steps(ChildOp last);
   netlink::Socket& socket();
   int net_namespace();
   std::string rootfs_path() const { return rootfs_mount_path(plan_.sysroot, plan_.spec.vmid); }

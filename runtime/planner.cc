@@ -26,7 +26,8 @@ class HostPlanner {
 
   void plan() {
     choose_limits();
-    add(host::MakeStateDirectory{}, formatted("make directory {}", state_directory(plan_.sysroot, spec_.vmid)), "remove");
+    add(host::MakeStateDirectory{},
+        formatted("make directory {}", state_directory(plan_.sysroot, spec_.vmid)), "remove");
     add(host::CreateCgroup{limits_}, formatted("create cgroup {} and {}/ns", group_, group_), "remove");
     load_profile();
     volumes();
@@ -38,7 +39,8 @@ class HostPlanner {
     spawn();
     limits();
     links();
-    // Not before the links are there: a child that may only use the CPU we run on would stop us in the middle.
+    // Not before the links are there: a child that may only use the CPU we run on would stop us in the
+    // middle.
     send(SyncMessage::Type::proceed_limited, "send 'limited'");
     restrictions();
     add(host::WriteState{}, "write the state record", "remove");
@@ -93,8 +95,8 @@ class HostPlanner {
     input.raw_rules = wanted.raw_rules;
     const std::string name = apparmor_profile_name(input);
     child_.label = apparmor_label(input);
-    add(host::LoadAppArmorProfile{name, generated_profile(input)}, formatted("load AppArmor profile {}", name),
-        "unload", wanted.origin);
+    add(host::LoadAppArmorProfile{name, generated_profile(input)},
+        formatted("load AppArmor profile {}", name), "unload", wanted.origin);
   }
 
   bool needs_id_mapped_mount(const VolumeSpec& volume) const {
@@ -108,8 +110,9 @@ class HostPlanner {
     add(host::UnshareMounts{}, "unshare the mount namespace");
     std::vector<const VolumeSpec*> all = {&spec_.rootfs};
     for (const auto& volume : spec_.mount_points) all.push_back(&volume);
-    const bool any = std::any_of(all.begin(), all.end(), [&](auto* volume) { return needs_id_mapped_mount(*volume); }) ||
-                     std::any_of(spec_.mounts.begin(), spec_.mounts.end(), [](auto& mount) { return mount.id_mapped; });
+    const bool any =
+        std::any_of(all.begin(), all.end(), [&](auto* volume) { return needs_id_mapped_mount(*volume); }) ||
+        std::any_of(spec_.mounts.begin(), spec_.mounts.end(), [](auto& mount) { return mount.id_mapped; });
     if (any) add(host::OpenIdMapNamespace{}, "make a user namespace for id-mapped mounts");
     for (const auto* volume : all) mount(*volume);
     const auto& rootfs = spec_.rootfs;
@@ -123,8 +126,9 @@ class HostPlanner {
     host::MountVolume step{volume, needs_id_mapped_mount(volume), std::nullopt};
     if (volume.key == "rootfs") step.expected_owner = spec_.id_map.host_uid(0);
     static constexpr const char* kKinds[] = {"directory", "image", "block device"};
-    std::string text = formatted("mount {}: {} {} on {}", volume.key, kKinds[static_cast<int>(volume.kind)], volume.source,
-                                 volume.key == "rootfs" ? rootfs_mount_path(plan_.sysroot, spec_.vmid) : volume.target);
+    std::string text =
+        formatted("mount {}: {} {} on {}", volume.key, kKinds[static_cast<int>(volume.kind)], volume.source,
+                  volume.key == "rootfs" ? rootfs_mount_path(plan_.sysroot, spec_.vmid) : volume.target);
     if (step.id_mapped) text += ", id-mapped";
     if (volume.read_only) text += ", read-only";
     add(std::move(step), std::move(text), "unmount", volume.origin);
@@ -134,8 +138,8 @@ class HostPlanner {
     child_.dev = plan_.child.new_slot();
     const Owner owner = inner_root(spec_);
     add(host::BuildDev{child_.dev},
-        formatted("make /dev: tmpfs of {} bytes with full null random tty urandom zero, owned by {}:{}", spec_.dev_size,
-                  owner.uid, owner.gid));
+        formatted("make /dev: tmpfs of {} bytes with full null random tty urandom zero, owned by {}:{}",
+                  spec_.dev_size, owner.uid, owner.gid));
   }
 
   void sources() {
@@ -145,7 +149,8 @@ class HostPlanner {
       child_.sources.emplace_back(mount, slot);
       if (!opened) continue;
       add(host::OpenSource{slot, mount},
-          formatted("open the source {} of the mount on {}{}", mount.source, mount.target, mount.id_mapped ? ", id-mapped" : ""),
+          formatted("open the source {} of the mount on {}{}", mount.source, mount.target,
+                    mount.id_mapped ? ", id-mapped" : ""),
           "", mount.origin);
     }
   }
@@ -153,7 +158,8 @@ class HostPlanner {
   // The v1 hierarchies that have limits: the child joins them itself.
   void open_tasks() {
     for (const auto& hierarchy : facts_.cgroups.v1_hierarchies()) {
-      const bool used = std::any_of(limits_.begin(), limits_.end(), [&](auto& write) { return write.hierarchy == hierarchy; });
+      const bool used = std::any_of(limits_.begin(), limits_.end(),
+                                    [&](auto& write) { return write.hierarchy == hierarchy; });
       if (!used) continue;
       const Slot slot = plan_.child.new_slot();
       child_.tasks.emplace_back(hierarchy, slot);
@@ -163,13 +169,16 @@ class HostPlanner {
 
   void spawn() {
     const auto& wanted = spec_.namespaces;
-    // On a hybrid host the child unshares its cgroup namespace once it is in the v1 groups, so that all of them
-    // become its roots.
+    // On a hybrid host the child unshares its cgroup namespace once it is in the v1 groups, so that all of
+    // them become its roots.
     child_.unshare_cgroup = wanted.cgroup && facts_.cgroups.hybrid();
     const std::pair<bool, std::pair<std::uint64_t, const char*>> flags[] = {
-        {wanted.mount, {CLONE_NEWNS, "mount"}},   {wanted.pid, {CLONE_NEWPID, "pid"}},
-        {wanted.net, {CLONE_NEWNET, "net"}},      {wanted.ipc, {CLONE_NEWIPC, "ipc"}},
-        {wanted.uts, {CLONE_NEWUTS, "uts"}},      {wanted.user, {CLONE_NEWUSER, "user"}},
+        {wanted.mount, {CLONE_NEWNS, "mount"}},
+        {wanted.pid, {CLONE_NEWPID, "pid"}},
+        {wanted.net, {CLONE_NEWNET, "net"}},
+        {wanted.ipc, {CLONE_NEWIPC, "ipc"}},
+        {wanted.uts, {CLONE_NEWUTS, "uts"}},
+        {wanted.user, {CLONE_NEWUSER, "user"}},
         {wanted.cgroup && !child_.unshare_cgroup, {CLONE_NEWCGROUP, "cgroup"}},
     };
     host::Spawn step;
@@ -189,14 +198,17 @@ class HostPlanner {
 
   std::string id_map_text() const {
     std::string text;
-    for (const auto& range : spec_.id_map.uids) text += formatted(" u {} {} {}", range.inside, range.host, range.count);
-    for (const auto& range : spec_.id_map.gids) text += formatted(" g {} {} {}", range.inside, range.host, range.count);
+    for (const auto& range : spec_.id_map.uids)
+      text += formatted(" u {} {} {}", range.inside, range.host, range.count);
+    for (const auto& range : spec_.id_map.gids)
+      text += formatted(" g {} {} {}", range.inside, range.host, range.count);
     return text;
   }
 
   void limits() {
     for (const auto& write : limits_) {
-      add(host::ApplyLimits{{write}}, formatted("limit {}/{}/{} = {}", write.hierarchy, group_, write.file, write.value), "",
+      add(host::ApplyLimits{{write}},
+          formatted("limit {}/{}/{} = {}", write.hierarchy, group_, write.file, write.value), "",
           write.origin);
     }
   }
@@ -211,8 +223,11 @@ class HostPlanner {
     add(host::DelegateCgroup{owner.gid}, formatted("delegate cgroup {}/ns to group {}", group_, owner.gid));
     for (const auto& limit : spec_.rlimits) {
       resolve_rlimit(limit);
-      const auto side = [](const std::optional<std::uint64_t>& value) { return value ? std::to_string(*value) : "unlimited"; };
-      add(host::SetRlimit{limit}, formatted("set resource limit {} = {}:{}", limit.name, side(limit.soft), side(limit.hard)), "",
+      const auto side = [](const std::optional<std::uint64_t>& value) {
+        return value ? std::to_string(*value) : "unlimited";
+      };
+      add(host::SetRlimit{limit},
+          formatted("set resource limit {} = {}:{}", limit.name, side(limit.soft), side(limit.hard)), "",
           limit.origin);
     }
   }

@@ -75,9 +75,12 @@ void detach_from_caller() {
   check(::dup2(null.get(), 1), "cannot redirect standard output");
 }
 
-void let_go_of_stderr() { check(::dup2(0, 2), "cannot redirect standard error"); }
+void let_go_of_stderr() {
+  check(::dup2(0, 2), "cannot redirect standard error");
+}
 
-[[noreturn]] void become_restart(const StartPlan& plan, const StartOptions& options, const UniqueFd& host_mounts) {
+[[noreturn]] void become_restart(const StartPlan& plan, const StartOptions& options,
+                                 const UniqueFd& host_mounts) {
   check(::setns(host_mounts.get(), CLONE_NEWNS), "cannot return to the host's mounts");
   std::vector<char*> words;
   for (const auto& word : options.restart_command) words.push_back(const_cast<char*>(word.c_str()));
@@ -106,8 +109,9 @@ void let_go_of_stderr() { check(::dup2(0, 2), "cannot redirect standard error");
     }
     if (options.set_up_guest) {
       executor_options.set_up_guest = [&](int rootfs_fd, Owner root) {
-        options.set_up_guest(rootfs_fd, root,
-                             [&](const std::string& line) { report(reports.get(), Report::warning, {line}); });
+        options.set_up_guest(rootfs_fd, root, [&](const std::string& line) {
+          report(reports.get(), Report::warning, {line});
+        });
       };
     }
     StartExecutor executor(plan, std::move(executor_options));
@@ -137,8 +141,8 @@ void let_go_of_stderr() { check(::dup2(0, 2), "cannot redirect standard error");
   ::_exit(0);
 }
 
-// Reads reports until the last one. Warnings are collected; a failure is thrown after the supervisor is gone, so
-// that nothing of it is left when the caller goes on.
+// Reads reports until the last one. Warnings are collected; a failure is thrown after the supervisor is gone,
+// so that nothing of it is left when the caller goes on.
 std::vector<std::string> follow_supervisor(int reports, pid_t supervisor) {
   std::vector<std::string> warnings;
   std::string buffer(64U << 10, '\0');

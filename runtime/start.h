@@ -10,7 +10,8 @@
 namespace hutch {
 
 struct StartOptions {
-  // Edits the guest's files, in the supervisor, before the container exists. `warn` collects lines for the user.
+  // Edits the guest's files, in the supervisor, before the container exists. `warn` collects lines for the
+  // user.
   using Warn = std::function<void(const std::string& line)>;
   std::function<void(int rootfs_fd, Owner root, const Warn& warn)> set_up_guest;
   // Called first thing in the supervisor, a fork of the caller, to let go of what is the caller's alone.

@@ -6,8 +6,8 @@ namespace hutch {
 
 namespace {
 
-std::string step_line(std::string_view side, std::size_t number, const std::string& text, const Origin& origin,
-                      const std::string& undo) {
+std::string step_line(std::string_view side, std::size_t number, const std::string& text,
+                      const Origin& origin, const std::string& undo) {
   std::string line = formatted("{:<5} {:>3}  {}", side, number, text);
   if (!origin.empty()) line += formatted("  [{}]", origin.text());
   if (!undo.empty()) line += formatted("  (undo: {})", undo);
@@ -21,8 +21,8 @@ std::string rootfs_mount_path(const Sysroot& sysroot, std::uint32_t vmid) {
 }
 
 std::string print_plan(const StartPlan& plan) {
-  std::string text = formatted("# start of CT {}: the host's steps, then the child's, which run beside each other\n",
-                               plan.spec.vmid);
+  std::string text = formatted(
+      "# start of CT {}: the host's steps, then the child's, which run beside each other\n", plan.spec.vmid);
   text += "# between clone and exec ('send' and 'wait for' are where they meet)\n";
   for (std::size_t at = 0; at < plan.host.size(); ++at) {
     const auto& step = plan.host[at];

@@ -60,8 +60,9 @@ struct WriteIdMaps {};
 struct Proceed {
   SyncMessage::Type message{};
 };
-// `tasks` of the container's group on a v1 hierarchy: a process that moves itself by it, unlike one that is moved by
-// its pid, does not wait for an RCU grace period (7 to 14 ms) under the kernel's lock for thread groups.
+// `tasks` of the container's group on a v1 hierarchy: a process that moves itself by it, unlike one that is
+// moved by its pid, does not wait for an RCU grace period (7 to 14 ms) under the kernel's lock for thread
+// groups.
 struct OpenTasks {
   Slot slot = kNoSlot;
   std::string hierarchy;
@@ -96,10 +97,11 @@ struct AwaitExec {};
 
 using HostAction =
     std::variant<host::MakeStateDirectory, host::CreateCgroup, host::LoadAppArmorProfile, host::UnshareMounts,
-                 host::OpenIdMapNamespace, host::MountVolume, host::PinRootfs, host::SetUpGuest, host::OpenRoot, host::BuildDev,
-                 host::OpenSource, host::Spawn, host::WriteIdMaps, host::Proceed, host::OpenTasks,
-                 host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup, host::SetRlimit,
-                 host::CreateLink, host::ConfigureLink, host::WriteState, host::AwaitReady, host::PublishState, host::AwaitExec>;
+                 host::OpenIdMapNamespace, host::MountVolume, host::PinRootfs, host::SetUpGuest,
+                 host::OpenRoot, host::BuildDev, host::OpenSource, host::Spawn, host::WriteIdMaps,
+                 host::Proceed, host::OpenTasks, host::ApplyLimits, host::AttachDeviceFilter,
+                 host::DelegateCgroup, host::SetRlimit, host::CreateLink, host::ConfigureLink,
+                 host::WriteState, host::AwaitReady, host::PublishState, host::AwaitExec>;
 
 struct HostStep {
   HostAction action;

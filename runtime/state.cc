@@ -33,7 +33,7 @@ bool number(std::string_view text, T& into) {
   return true;
 }
 
-Field process_field(std::string_view key, ProcessIdentity ContainerState::* member) {
+Field process_field(std::string_view key, ProcessIdentity ContainerState::*member) {
   return {key,
           [=](const ContainerState& state, std::string& text) {
             line(text, key, formatted("{} {}", (state.*member).pid, (state.*member).start_time));
@@ -46,7 +46,7 @@ Field process_field(std::string_view key, ProcessIdentity ContainerState::* memb
 }
 
 template <typename T>
-Field number_field(std::string_view key, T ContainerState::* member) {
+Field number_field(std::string_view key, T ContainerState::*member) {
   return {key,
           [=](const ContainerState& state, std::string& text) {
             line(text, key, std::to_string(static_cast<std::uint64_t>(state.*member)));
@@ -54,7 +54,7 @@ Field number_field(std::string_view key, T ContainerState::* member) {
           [=](std::string_view value, ContainerState& state) { return number(value, state.*member); }};
 }
 
-Field signal_field(std::string_view key, std::optional<int> ContainerState::* member) {
+Field signal_field(std::string_view key, std::optional<int> ContainerState::*member) {
   return {key,
           [=](const ContainerState& state, std::string& text) {
             if (state.*member) line(text, key, std::to_string(*(state.*member)));
@@ -67,7 +67,7 @@ Field signal_field(std::string_view key, std::optional<int> ContainerState::* me
           }};
 }
 
-Field text_field(std::string_view key, std::string ContainerState::* member) {
+Field text_field(std::string_view key, std::string ContainerState::*member) {
   return {key, [=](const ContainerState& state, std::string& text) { line(text, key, state.*member); },
           [=](std::string_view value, ContainerState& state) {
             state.*member = value;
@@ -75,7 +75,7 @@ Field text_field(std::string_view key, std::string ContainerState::* member) {
           }};
 }
 
-Field list_field(std::string_view key, std::vector<std::string> ContainerState::* member) {
+Field list_field(std::string_view key, std::vector<std::string> ContainerState::*member) {
   return {key,
           [=](const ContainerState& state, std::string& text) {
             for (const auto& entry : state.*member) line(text, key, entry);
@@ -127,7 +127,9 @@ std::optional<ProcessIdentity> identify_process(pid_t pid) {
   return ProcessIdentity{pid, *start};
 }
 
-bool is_alive(const ProcessIdentity& process) { return identify_process(process.pid) == process; }
+bool is_alive(const ProcessIdentity& process) {
+  return identify_process(process.pid) == process;
+}
 
 std::optional<UniqueFd> open_process(const ProcessIdentity& process) {
   if (process.pid <= 0) return std::nullopt;  // a record without that process
@@ -162,7 +164,8 @@ ContainerState parse_state(std::string_view text, const std::string& source) {
     }
     if (!understood) {
       throw Error(formatted("cannot understand the state record: '{}'", row), 0,
-                  "it was written by another version; stop the container with that one", {source, number_of_line});
+                  "it was written by another version; stop the container with that one",
+                  {source, number_of_line});
     }
   }
   return state;

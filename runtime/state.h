@@ -41,7 +41,7 @@ struct ContainerState {
   // What a process that joins the container has to give up as init did (runtime/attach.h).
   std::uint64_t dropped_capabilities = 0;
   bool no_new_privs = false;
-  bool seccomp = false;  // the program is in run/hutch/<vmid>/seccomp
+  bool seccomp = false;        // the program is in run/hutch/<vmid>/seccomp
   std::string apparmor_label;  // empty: unchanged
   std::uint32_t init_uid = 0;
   std::uint32_t init_gid = 0;

@@ -40,9 +40,11 @@ bool wait_for_end(int pidfd, Clock::time_point deadline) {
 }
 
 // A clean stop is complete when the supervisor is gone; without one the caller cleans up.
-void wait_for_clean_up(const Sysroot& sysroot, const ContainerState& state, const std::optional<UniqueFd>& supervisor) {
+void wait_for_clean_up(const Sysroot& sysroot, const ContainerState& state,
+                       const std::optional<UniqueFd>& supervisor) {
   if (supervisor && !wait_for_end(supervisor->get(), Clock::now() + kCleanUpTimeout)) {
-    throw Error(formatted("the supervisor of CT {} (pid {}) does not finish cleaning up", state.vmid, state.supervisor.pid),
+    throw Error(formatted("the supervisor of CT {} (pid {}) does not finish cleaning up", state.vmid,
+                          state.supervisor.pid),
                 ETIMEDOUT, "see what it waits for in /proc/<pid>/stack");
   }
   clean_up_leftovers(sysroot, state.vmid);
@@ -135,8 +137,9 @@ void clean_up_leftovers(const Sysroot& sysroot, std::uint32_t vmid) {
     if (wait_for_end(supervisor->get(), Clock::now() + kCleanUpTimeout)) {
       if (!path_exists(AT_FDCWD, directory)) return;
     } else {
-      throw Error(formatted("the supervisor of CT {} (pid {}) does not finish cleaning up", vmid, state.supervisor.pid), ETIMEDOUT,
-                  "see what it waits for in /proc/<pid>/stack");
+      throw Error(formatted("the supervisor of CT {} (pid {}) does not finish cleaning up", vmid,
+                            state.supervisor.pid),
+                  ETIMEDOUT, "see what it waits for in /proc/<pid>/stack");
     }
   }
   remove_leftover_links(state);

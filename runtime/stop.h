@@ -23,8 +23,8 @@ bool halt_container(const Sysroot& sysroot, const ContainerState& state, std::ch
 void kill_container(const Sysroot& sysroot, const ContainerState& state);
 
 // Removes what a container without a living init and supervisor left: cgroups, links, the state record. Waits
-// first for a supervisor that is just cleaning up itself. Does nothing when there is no record. Must be called
-// with the container's lock held, before every start.
+// first for a supervisor that is just cleaning up itself. Does nothing when there is no record. Must be
+// called with the container's lock held, before every start.
 void clean_up_leftovers(const Sysroot& sysroot, std::uint32_t vmid);
 
 }  // namespace hutch

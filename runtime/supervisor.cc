@@ -22,7 +22,8 @@ UniqueFd block_signals() {
   // Faults of our own must still kill us.
   for (const int fault : {SIGBUS, SIGILL, SIGSEGV, SIGFPE}) ::sigdelset(&all, fault);
   check(::sigprocmask(SIG_SETMASK, &all, nullptr), "cannot block signals");
-  return UniqueFd(check(::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK), "cannot create a signal descriptor"));
+  return UniqueFd(
+      check(::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK), "cannot create a signal descriptor"));
 }
 
 void forward_signals(int signals, int init) {

@@ -47,7 +47,8 @@ class WindowChanges {
     ::sigemptyset(&window);
     ::sigaddset(&window, SIGWINCH);
     check(::sigprocmask(SIG_BLOCK, &window, &before_), "cannot block SIGWINCH");
-    fd_.reset(check(::signalfd(-1, &window, SFD_CLOEXEC | SFD_NONBLOCK), "cannot create a signal descriptor"));
+    fd_.reset(
+        check(::signalfd(-1, &window, SFD_CLOEXEC | SFD_NONBLOCK), "cannot create a signal descriptor"));
   }
   WindowChanges(const WindowChanges&) = delete;
   WindowChanges& operator=(const WindowChanges&) = delete;
@@ -91,7 +92,9 @@ bool copy(int from, int to) {
 
 }  // namespace
 
-bool has_terminal() { return ::isatty(0) == 1 || ::isatty(1) == 1 || ::isatty(2) == 1; }
+bool has_terminal() {
+  return ::isatty(0) == 1 || ::isatty(1) == 1 || ::isatty(2) == 1;
+}
 
 void relay_terminal(int master, int pidfd) {
   const RawMode raw;
@@ -101,7 +104,8 @@ void relay_terminal(int master, int pidfd) {
   int input = ::isatty(0) == 1 ? 0 : -1;
   bool ended = false;
   for (;;) {
-    pollfd fds[4] = {{input, POLLIN, 0}, {master, POLLIN, 0}, {window.fd(), POLLIN, 0}, {ended ? -1 : pidfd, POLLIN, 0}};
+    pollfd fds[4] = {
+        {input, POLLIN, 0}, {master, POLLIN, 0}, {window.fd(), POLLIN, 0}, {ended ? -1 : pidfd, POLLIN, 0}};
     // Once the program has ended only what its terminal still holds is copied: a background process of
     // its may keep the terminal open for ever.
     const int ready = ::poll(fds, 4, ended ? 0 : -1);

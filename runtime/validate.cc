@@ -12,7 +12,7 @@ namespace hutch {
 
 namespace {
 
-constexpr std::size_t kHostnameLimit = 64;   // HOST_NAME_MAX, sethostname(2)
+constexpr std::size_t kHostnameLimit = 64;    // HOST_NAME_MAX, sethostname(2)
 constexpr std::size_t kIdMapLineLimit = 340;  // user_namespaces(7)
 
 [[noreturn]] void refuse(const Origin& origin, std::string what, std::string hint) {
@@ -20,7 +20,8 @@ constexpr std::size_t kIdMapLineLimit = 340;  // user_namespaces(7)
 }
 
 // One side of two ranges: do they share an id?
-bool overlap(std::uint32_t first, std::uint32_t first_count, std::uint32_t second, std::uint32_t second_count) {
+bool overlap(std::uint32_t first, std::uint32_t first_count, std::uint32_t second,
+             std::uint32_t second_count) {
   return std::uint64_t{first} < std::uint64_t{second} + second_count &&
          std::uint64_t{second} < std::uint64_t{first} + first_count;
 }
@@ -31,16 +32,21 @@ void check_ranges(const std::vector<IdRange>& ranges, const char* kind) {
            "join neighbouring ranges");
   }
   for (auto range = ranges.begin(); range != ranges.end(); ++range) {
-    if (range->count == 0) refuse(range->origin, formatted("an empty {} range in the id map", kind), "use a count of at least 1");
+    if (range->count == 0)
+      refuse(range->origin, formatted("an empty {} range in the id map", kind), "use a count of at least 1");
     const std::uint64_t end = std::uint64_t{1} << 32;
-    if (std::uint64_t{range->inside} + range->count >= end || std::uint64_t{range->host} + range->count >= end) {
-      refuse(range->origin, formatted("a {} range of the id map goes beyond the largest id", kind), "use a smaller count");
+    if (std::uint64_t{range->inside} + range->count >= end ||
+        std::uint64_t{range->host} + range->count >= end) {
+      refuse(range->origin, formatted("a {} range of the id map goes beyond the largest id", kind),
+             "use a smaller count");
     }
     for (auto other = ranges.begin(); other != range; ++other) {
       if (overlap(range->inside, range->count, other->inside, other->count) ||
           overlap(range->host, range->count, other->host, other->count)) {
-        refuse(range->origin, formatted("two {} ranges of the id map overlap (the other one: {})", kind, other->origin.text()),
-               "every id may be mapped once on either side");
+        refuse(
+            range->origin,
+            formatted("two {} ranges of the id map overlap (the other one: {})", kind, other->origin.text()),
+            "every id may be mapped once on either side");
       }
     }
   }
@@ -50,13 +56,15 @@ void check_id_map(const ContainerSpec& spec) {
   if (spec.id_map.empty()) return;
   check_ranges(spec.id_map.uids, "user");
   check_ranges(spec.id_map.gids, "group");
-  const Origin& origin = spec.id_map.uids.empty() ? spec.id_map.gids.front().origin : spec.id_map.uids.front().origin;
+  const Origin& origin =
+      spec.id_map.uids.empty() ? spec.id_map.gids.front().origin : spec.id_map.uids.front().origin;
   if (!spec.id_map.host_uid(0) || !spec.id_map.host_gid(0)) {
     refuse(origin, "the id map does not map the container's root (user 0 and group 0)",
            "add a range that starts at 0 for both u and g");
   }
   if (!spec.id_map.host_uid(spec.init.uid) || !spec.id_map.host_gid(spec.init.gid)) {
-    refuse(spec.init.origin, formatted("init is to run as {}:{}, which the id map does not map", spec.init.uid, spec.init.gid),
+    refuse(spec.init.origin,
+           formatted("init is to run as {}:{}, which the id map does not map", spec.init.uid, spec.init.gid),
            "map these ids or choose others");
   }
 }
@@ -75,11 +83,13 @@ void check_link(const LinkSpec& link, const HostFacts& facts) {
            formatted("create it ('ip link add {} type bridge') or change net{}", link.bridge, link.index));
   }
   if (!bridge->second.is_bridge) {
-    refuse(link.origin, formatted("'{}' is not a bridge", link.bridge), formatted("name a bridge in net{}", link.index));
+    refuse(link.origin, formatted("'{}' is not a bridge", link.bridge),
+           formatted("name a bridge in net{}", link.index));
   }
   if (link.mtu && *link.mtu > bridge->second.mtu) {
-    refuse(link.origin, formatted("net{}: the MTU {} is larger than that of bridge '{}', {}", link.index, *link.mtu,
-                                  link.bridge, bridge->second.mtu),
+    refuse(link.origin,
+           formatted("net{}: the MTU {} is larger than that of bridge '{}', {}", link.index, *link.mtu,
+                     link.bridge, bridge->second.mtu),
            "lower it or raise the bridge's");
   }
 }
@@ -89,7 +99,8 @@ void check_links(const ContainerSpec& spec, const HostFacts& facts) {
     check_link(*link, facts);
     for (auto other = spec.links.begin(); other != link; ++other) {
       if (other->name == link->name) {
-        refuse(link->origin, formatted("net{} and net{} are both named '{}'", other->index, link->index, link->name),
+        refuse(link->origin,
+               formatted("net{} and net{} are both named '{}'", other->index, link->index, link->name),
                "give every interface its own name");
       }
     }
@@ -103,14 +114,17 @@ bool escapes(std::string_view path) {
 
 void check_mounts(const ContainerSpec& spec) {
   for (const auto& volume : spec.mount_points) {
-    if (volume.target.empty() || volume.target.front() != '/' || volume.target == "/" || escapes(volume.target)) {
-      refuse(volume.origin, formatted("{}: '{}' is not a mount path inside the container", volume.key, volume.target),
+    if (volume.target.empty() || volume.target.front() != '/' || volume.target == "/" ||
+        escapes(volume.target)) {
+      refuse(volume.origin,
+             formatted("{}: '{}' is not a mount path inside the container", volume.key, volume.target),
              "use an absolute path below /, without '..'");
     }
   }
   for (const auto& mount : spec.mounts) {
     if (escapes(mount.target)) {
-      refuse(mount.origin, formatted("the mount target '{}' leaves the container", mount.target), "use a path without '..'");
+      refuse(mount.origin, formatted("the mount target '{}' leaves the container", mount.target),
+             "use a path without '..'");
     }
     if (mount.id_mapped && (!mount.bind || spec.id_map.empty())) {
       refuse(mount.origin, "idmap= needs a bind mount in a container with an id map", "remove the option");
@@ -122,10 +136,13 @@ void check_apparmor(const ContainerSpec& spec, const HostFacts& facts) {
   const auto& profile = spec.apparmor.profile;
   const bool none = profile == "generated" || profile == "unconfined" || profile == "unchanged";
   if (!facts.apparmor && !none) {
-    refuse(spec.apparmor.origin, formatted("the AppArmor profile '{}' cannot be used: this kernel does not enforce AppArmor", profile),
-           "remove lxc.apparmor.profile or enable AppArmor");
+    refuse(
+        spec.apparmor.origin,
+        formatted("the AppArmor profile '{}' cannot be used: this kernel does not enforce AppArmor", profile),
+        "remove lxc.apparmor.profile or enable AppArmor");
   }
-  if (facts.apparmor && !facts.apparmor->mount_mediation && profile != "unconfined" && !spec.apparmor.allow_incomplete) {
+  if (facts.apparmor && !facts.apparmor->mount_mediation && profile != "unconfined" &&
+      !spec.apparmor.allow_incomplete) {
     refuse(spec.apparmor.origin, "this kernel's AppArmor cannot mediate mounts",
            "set lxc.apparmor.allow_incomplete: 1 to start all the same");
   }
@@ -135,9 +152,11 @@ void check_apparmor(const ContainerSpec& spec, const HostFacts& facts) {
 
 void validate(const ContainerSpec& spec, const HostFacts& facts) {
   if (spec.hostname.size() > kHostnameLimit) {
-    refuse({}, formatted("the host name '{}' is longer than {} bytes", spec.hostname, kHostnameLimit), "use a shorter one");
+    refuse({}, formatted("the host name '{}' is longer than {} bytes", spec.hostname, kHostnameLimit),
+           "use a shorter one");
   }
-  if (spec.init.argv.empty()) refuse(spec.init.origin, "no program is named as init", "set lxc.init.cmd or remove it");
+  if (spec.init.argv.empty())
+    refuse(spec.init.origin, "no program is named as init", "set lxc.init.cmd or remove it");
   check_id_map(spec);
   check_links(spec, facts);
   check_mounts(spec);

@@ -5,8 +5,8 @@
 
 namespace hutch {
 
-// Refuses what no start could get right, before anything is touched: throws Error with the config line and what
-// to do. Pure.
+// Refuses what no start could get right, before anything is touched: throws Error with the config line and
+// what to do. Pure.
 void validate(const ContainerSpec& spec, const HostFacts& facts);
 
 }  // namespace hutch

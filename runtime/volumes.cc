@@ -33,7 +33,8 @@ OpenedVolume open_directory(const VolumeSpec& volume, bool plain_too) {
   const UniqueFd source = open_file(AT_FDCWD, volume.source, O_PATH | O_DIRECTORY);
   OpenedVolume opened;
   opened.mount = clone_mount(source.get(), "", volume.bind);
-  if (attributes_of(volume) != 0) set_mount_attributes(opened.mount.get(), attributes_of(volume), 0, volume.bind);
+  if (attributes_of(volume) != 0)
+    set_mount_attributes(opened.mount.get(), attributes_of(volume), 0, volume.bind);
   if (plain_too) opened.plain = clone_mount(source.get(), "", volume.bind);
   return opened;
 }
@@ -54,10 +55,11 @@ void map_ids(int mount, int id_map_fd, const VolumeSpec& volume) {
   try {
     set_mount_id_map(mount, id_map_fd, volume.bind);
   } catch (const Error& error) {
-    throw Error(formatted("cannot id-map the mount of '{}'", volume.source), error.error_number(),
-                error.error_number() == EINVAL
-                    ? "its file system cannot be id-mapped: store it with shifted owners, without idmap=passthrough"
-                    : "");
+    throw Error(
+        formatted("cannot id-map the mount of '{}'", volume.source), error.error_number(),
+        error.error_number() == EINVAL
+            ? "its file system cannot be id-mapped: store it with shifted owners, without idmap=passthrough"
+            : "");
   }
 }
 
@@ -65,11 +67,12 @@ void check_owner(int mount_fd, const VolumeSpec& volume, uid_t expected) {
   struct stat status {};
   check(::fstatat(mount_fd, "", &status, AT_EMPTY_PATH), formatted("cannot stat '{}'", volume.source));
   if (status.st_uid == expected) return;
-  throw Error(formatted("the rootfs '{}' belongs to host user {}, but the container's root is host user {}", volume.source,
-                        status.st_uid, expected),
+  throw Error(formatted("the rootfs '{}' belongs to host user {}, but the container's root is host user {}",
+                        volume.source, status.st_uid, expected),
               EOVERFLOW,
-              status.st_uid == 0 ? "add idmap=passthrough to the rootfs line, or shift the owners of its files"
-                                 : "its files were made for another id map: set the same lxc.idmap, or shift their owners",
+              status.st_uid == 0
+                  ? "add idmap=passthrough to the rootfs line, or shift the owners of its files"
+                  : "its files were made for another id map: set the same lxc.idmap, or shift their owners",
               volume.origin);
 }
 
@@ -94,7 +97,8 @@ UniqueFd make_directories_inside(int root, const std::string& path, uid_t owner,
 
 void unshare_mounts() {
   check(::unshare(CLONE_NEWNS), "cannot create a mount namespace");
-  check(::mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr), "cannot detach from the host's mount events");
+  check(::mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr),
+        "cannot detach from the host's mount events");
 }
 
 OpenedVolume open_volume(const VolumeSpec& volume, int id_map_fd) {
@@ -128,7 +132,8 @@ UniqueFd open_pin(const std::string& directory) {
   return pin;
 }
 
-void mount_below(const VolumeSpec& volume, int id_map_fd, const std::string& rootfs, uid_t owner, gid_t group) {
+void mount_below(const VolumeSpec& volume, int id_map_fd, const std::string& rootfs, uid_t owner,
+                 gid_t group) {
   try {
     const UniqueFd root = open_file(AT_FDCWD, rootfs, O_PATH | O_DIRECTORY);
     const UniqueFd target = make_directories_inside(root.get(), volume.target, owner, group);

@@ -15,8 +15,8 @@ void unshare_mounts();
 
 struct OpenedVolume {
   UniqueFd mount;  // detached
-  // Only of an id-mapped one: the same file system with the ids of the disk, for edits by the host (whose root
-  // has no id in the mapped view).
+  // Only of an id-mapped one: the same file system with the ids of the disk, for edits by the host (whose
+  // root has no id in the mapped view).
   UniqueFd plain;
 };
 
@@ -36,7 +36,8 @@ UniqueFd open_pin(const std::string& directory);
 
 // Mounts a mount point below the mounted rootfs. Missing directories are made (0755, `owner`); no part of
 // the path inside may be a symlink.
-void mount_below(const VolumeSpec& volume, int id_map_fd, const std::string& rootfs, uid_t owner, gid_t group);
+void mount_below(const VolumeSpec& volume, int id_map_fd, const std::string& rootfs, uid_t owner,
+                 gid_t group);
 
 // The source of a bind entry as a detached tree with the entry's attributes; nothing when the entry is
 // optional and the source does not exist.

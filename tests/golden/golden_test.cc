@@ -10,9 +10,9 @@
 #include "config/lower.h"
 #include "runtime/planner.h"
 
-// Every tests/golden/<vmid>-<name>.conf compiled for a made-up host and compared with the .plan beside it. The host
-// has a unified cgroup tree, or, for <name>.hybrid, v1 controllers beside it; AppArmor for 113-apparmor. Run with
-// HUTCH_UPDATE_GOLDEN=1 to write the plans anew, then read the difference.
+// Every tests/golden/<vmid>-<name>.conf compiled for a made-up host and compared with the .plan beside it.
+// The host has a unified cgroup tree, or, for <name>.hybrid, v1 controllers beside it; AppArmor for
+// 113-apparmor. Run with HUTCH_UPDATE_GOLDEN=1 to write the plans anew, then read the difference.
 namespace hutch {
 namespace {
 
@@ -41,7 +41,9 @@ config::LoweringContext lowering_context(std::uint32_t vmid) {
   config::LoweringContext context;
   context.vmid = vmid;
   context.resolve_volume = resolve;
-  context.read_file = [](const std::string& path) -> std::string { throw Error("no such file: " + path, ENOENT); };
+  context.read_file = [](const std::string& path) -> std::string {
+    throw Error("no such file: " + path, ENOENT);
+  };
   context.device_at = [](const std::string&) { return config::HostDevice{'c', 10, 200}; };
   return context;
 }
@@ -80,7 +82,8 @@ std::string plan_of(const std::string& name) {
   const std::string file = name + ".conf";
   const auto vmid = static_cast<std::uint32_t>(*parse_unsigned(name.substr(0, name.find('-'))));
   config::Diagnostics diagnostics;
-  const auto config = config::read_config(read_file(AT_FDCWD, std::string(kDirectory) + "/" + file), file, vmid, diagnostics);
+  const auto config =
+      config::read_config(read_file(AT_FDCWD, std::string(kDirectory) + "/" + file), file, vmid, diagnostics);
   const auto lowered = config::lower(config, lowering_context(vmid));
   std::string text;
   for (const auto& diagnostic : lowered.diagnostics) text += "# " + diagnostic.text() + "\n";
@@ -100,11 +103,14 @@ TEST_P(GoldenPlan, IsAsReviewed) {
 
 INSTANTIATE_TEST_SUITE_P(Configs, GoldenPlan, ::testing::ValuesIn(config_names()), [](const auto& name) {
   std::string text = name.param;
-  std::replace_if(text.begin(), text.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
   return text;
 });
 
-TEST(GoldenPlans, AreAtLeastTwelve) { EXPECT_GE(config_names().size(), 12U); }
+TEST(GoldenPlans, AreAtLeastTwelve) {
+  EXPECT_GE(config_names().size(), 12U);
+}
 
 }  // namespace
 }  // namespace hutch

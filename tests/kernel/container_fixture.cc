@@ -34,7 +34,8 @@ constexpr uid_t kInnerRoot = 100000;
 void add_matching(std::vector<std::string>& lines, std::string_view label, const std::string& text,
                   const std::vector<std::string>& words) {
   for (const auto line : split(text, '\n')) {
-    const bool ours = std::any_of(words.begin(), words.end(), [&](auto& word) { return line.find(word) != line.npos; });
+    const bool ours =
+        std::any_of(words.begin(), words.end(), [&](auto& word) { return line.find(word) != line.npos; });
     if (ours) lines.push_back(formatted("{} {}", label, line));
   }
 }
@@ -73,9 +74,11 @@ void make_busybox_rootfs(const std::string& root) {
     make_directories(root + "/" + path);
   }
   fs::copy_file(kBusybox, root + "/bin/busybox");
-  for (const auto* applet : {"sh", "ls", "cat", "sleep", "id", "mount", "umount", "mkdir", "nproc", "dd", "echo", "true", "false",
-                             "hostname", "mknod", "chmod", "chown", "ip", "ping", "ps", "kill", "readlink", "stat", "touch",
-                             "reboot", "halt", "stty", "poweroff", "grep", "env", "ln", "tty", "usleep", "test", "rm", "head", "wc"}) {
+  for (const auto* applet :
+       {"sh",   "ls",       "cat",    "sleep",    "id",     "mount", "umount", "mkdir",    "nproc", "dd",
+        "echo", "true",     "false",  "hostname", "mknod",  "chmod", "chown",  "ip",       "ping",  "ps",
+        "kill", "readlink", "stat",   "touch",    "reboot", "halt",  "stty",   "poweroff", "grep",  "env",
+        "ln",   "tty",      "usleep", "test",     "rm",     "head",  "wc"}) {
     fs::create_symlink("busybox", root + "/bin/" + applet);
   }
   replace_file(AT_FDCWD, root + "/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n", 0644);
@@ -123,7 +126,8 @@ std::string host_snapshot(const std::string& directory, std::uint32_t vmid) {
   }
   add_loop_devices(lines, directory);
   add_processes(lines, "hutch:" + name);
-  for (const auto& entry : fs::recursive_directory_iterator(directory)) lines.push_back("file " + entry.path().string());
+  for (const auto& entry : fs::recursive_directory_iterator(directory))
+    lines.push_back("file " + entry.path().string());
   std::sort(lines.begin(), lines.end());
   return join(lines, "\n");
 }
@@ -146,7 +150,8 @@ void ContainerTest::SetUp() {
   ASSERT_EQ(::chmod(directory_.c_str(), 0755), 0);
   sysroot_ = Sysroot(directory_ + "/root");
   // The directories that stay after a start, so that snapshots before and after can be equal.
-  for (const auto* path : {"run/hutch", "var/lib/lxc", "var/cache/hutch/seccomp"}) make_directories(sysroot_.path(path));
+  for (const auto* path : {"run/hutch", "var/lib/lxc", "var/cache/hutch/seccomp"})
+    make_directories(sysroot_.path(path));
   make_busybox_rootfs(rootfs());
   spec = base_spec(900000 + static_cast<std::uint32_t>(::getpid()) % 90000, rootfs());
   before_ = host_snapshot(directory_, vmid());
@@ -169,7 +174,8 @@ void ContainerTest::TearDown() {
 StartPlan ContainerTest::plan() const {
   std::vector<sock_filter> filter;
   if (!spec.seccomp.policy.empty()) {
-    filter = seccomp::load_or_compile(spec.seccomp.policy, spec.seccomp.origin, sysroot_.path("var/cache/hutch/seccomp"));
+    filter = seccomp::load_or_compile(spec.seccomp.policy, spec.seccomp.origin,
+                                      sysroot_.path("var/cache/hutch/seccomp"));
   }
   return make_plan(spec, gather_host_facts(spec), std::move(filter), sysroot_);
 }
@@ -249,6 +255,8 @@ std::string ContainerTest::make_bridge() {
   return bridge_;
 }
 
-std::string ContainerTest::inner_address() const { return formatted("10.77.{}.2", vmid() % 250); }
+std::string ContainerTest::inner_address() const {
+  return formatted("10.77.{}.2", vmid() % 250);
+}
 
 }  // namespace hutch::kernel_test

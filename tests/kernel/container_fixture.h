@@ -11,8 +11,8 @@
 #include "runtime/start_plan.h"
 #include "runtime/state.h"
 
-// Real containers for tests: a busybox rootfs in a temporary directory, started and joined through the runtime room
-// alone. Needs root; every test leaves the host as it was, which TearDown checks.
+// Real containers for tests: a busybox rootfs in a temporary directory, started and joined through the
+// runtime room alone. Needs root; every test leaves the host as it was, which TearDown checks.
 namespace hutch::kernel_test {
 
 struct ExecResult {
@@ -20,8 +20,8 @@ struct ExecResult {
   std::string out;  // standard output and error
 };
 
-// What a container may leave on a host, as far as it belongs to this test: mounts, cgroups, links, loop devices,
-// processes, files. Sorted lines; two snapshots are compared as text.
+// What a container may leave on a host, as far as it belongs to this test: mounts, cgroups, links, loop
+// devices, processes, files. Sorted lines; two snapshots are compared as text.
 std::string host_snapshot(const std::string& directory, std::uint32_t vmid);
 
 class ContainerTest : public ::testing::Test {
@@ -29,12 +29,14 @@ class ContainerTest : public ::testing::Test {
   void SetUp() override;
   void TearDown() override;
 
-  // The spec that most tests start from: unprivileged (65536 ids from 100000 on), no links, no console, init =
-  // sleep. Change it at will before `start`.
+  // The spec that most tests start from: unprivileged (65536 ids from 100000 on), no links, no console, init
+  // = sleep. Change it at will before `start`.
   ContainerSpec spec;
 
   StartPlan plan() const;
-  std::vector<std::string> start(const StartOptions& options = {}) { return start_container(plan(), options); }
+  std::vector<std::string> start(const StartOptions& options = {}) {
+    return start_container(plan(), options);
+  }
   // start() that has to fail; gives the message.
   std::string start_error(const StartOptions& options = {});
   // Runs a program in the running container.

@@ -18,8 +18,8 @@ using ::testing::HasSubstr;
 
 class FaultInjectionTest : public ContainerTest {
  protected:
-  // The benchmark container of the performance targets: unprivileged, all namespaces, limits, one veth, seccomp,
-  // dropped capabilities; with terminals and mounts on top, so that every kind of step is there.
+  // The benchmark container of the performance targets: unprivileged, all namespaces, limits, one veth,
+  // seccomp, dropped capabilities; with terminals and mounts on top, so that every kind of step is there.
   void make_benchmark_container() {
     LinkSpec link;
     link.name = "eth0";
@@ -72,7 +72,8 @@ class FaultInjectionTest : public ContainerTest {
         EXPECT_THAT(error.what(), HasSubstr("injected failure"));
       }
       const std::string name = step < planned.host.size() ? planned.host[step].text : "after the last step";
-      ASSERT_EQ(host_snapshot(directory(), vmid()), before) << "left by failing host step " << step + 1 << ": " << name;
+      ASSERT_EQ(host_snapshot(directory(), vmid()), before)
+          << "left by failing host step " << step + 1 << ": " << name;
     }
   }
 };
@@ -146,8 +147,8 @@ TEST_F(FaultInjectionTest, ASupervisorThatIsKilledWhileStarting) {
     while (host_snapshot(directory(), vmid()) != before && std::chrono::steady_clock::now() < deadline) {
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
-    ASSERT_EQ(host_snapshot(directory(), vmid()), before) << "left by dying before host step " << step + 1 << ": "
-                                                          << planned.host[step].text;
+    ASSERT_EQ(host_snapshot(directory(), vmid()), before)
+        << "left by dying before host step " << step + 1 << ": " << planned.host[step].text;
   }
 }
 

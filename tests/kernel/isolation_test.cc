@@ -33,7 +33,8 @@ TEST_F(IsolationTest, EveryNamespaceIsItsOwn) {
   }
   EXPECT_EQ(namespace_of(init, "time"), namespace_of("self", "time"));
   EXPECT_EQ(sh("hostname"), "inside");
-  EXPECT_EQ(sh("echo $$ > /tmp/pid; ps -o pid,args | grep 'sleep 1000' | head -n 1"), "    1 /bin/sleep 1000");
+  EXPECT_EQ(sh("echo $$ > /tmp/pid; ps -o pid,args | grep 'sleep 1000' | head -n 1"),
+            "    1 /bin/sleep 1000");
   // A network namespace without links has nothing but lo, which is down.
   EXPECT_THAT(sh("ip -o link"), HasSubstr("1: lo: <LOOPBACK> mtu 65536 qdisc noop"));
 }
@@ -75,7 +76,8 @@ TEST_F(IsolationTest, NothingOutsideTheRootfsCanBeReached) {
   const std::string secret = directory() + "/secret";
   replace_file(AT_FDCWD, secret, "do not read", 0644);
   start();
-  for (const std::string& path : {secret, "/../../../../" + secret, "/proc/1/root" + secret, "/proc/self/cwd/.." + secret}) {
+  for (const std::string& path :
+       {secret, "/../../../../" + secret, "/proc/1/root" + secret, "/proc/self/cwd/.." + secret}) {
     EXPECT_NE(exec({"/bin/cat", path}).status, 0) << path;
   }
   EXPECT_THAT(sh("cat /proc/1/mountinfo"), Not(HasSubstr(" / / ")));
@@ -109,12 +111,14 @@ TEST_F(IsolationTest, ProcAndSysAreProtected) {
   }
   EXPECT_THAT(sh("echo x > /sys/kernel/mm/ksm/run"), HasSubstr("Read-only file system"));
   EXPECT_EQ(sh("echo 1 > /proc/sys/net/ipv4/ip_forward; cat /proc/sys/net/ipv4/ip_forward"), "1");
-  EXPECT_NE(sh("cat /proc/sys/kernel/random/boot_id") + "\n", read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id"));
+  EXPECT_NE(sh("cat /proc/sys/kernel/random/boot_id") + "\n",
+            read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id"));
 }
 
 TEST_F(IsolationTest, DeviceNodesWorkAndNoOthersCanBeMade) {
   start();
-  EXPECT_EQ(sh("echo x > /dev/null && head -c 3 /dev/zero | wc -c && head -c 3 /dev/urandom | wc -c"), "3\n3");
+  EXPECT_EQ(sh("echo x > /dev/null && head -c 3 /dev/zero | wc -c && head -c 3 /dev/urandom | wc -c"),
+            "3\n3");
   EXPECT_THAT(sh("echo x > /dev/full"), HasSubstr("No space left"));
   EXPECT_EQ(sh("cd /dev; for n in full null random tty urandom zero; do stat -c '%a %t:%T' $n; done"),
             "666 1:7\n666 1:3\n666 1:8\n666 5:0\n666 1:9\n666 1:5");
@@ -174,9 +178,11 @@ TEST_F(IsolationTest, ARootfsWithSymlinksInTheWayIsRefused) {
 TEST_F(IsolationTest, TheCgroupTreeIsDelegated) {
   start();
   EXPECT_EQ(sh("cat /proc/1/cgroup | grep ^0::"), "0::/");
-  EXPECT_EQ(sh("mkdir /sys/fs/cgroup/child && echo $$ > /sys/fs/cgroup/child/cgroup.procs && cat /proc/self/cgroup | grep ^0::"),
+  EXPECT_EQ(sh("mkdir /sys/fs/cgroup/child && echo $$ > /sys/fs/cgroup/child/cgroup.procs && cat "
+               "/proc/self/cgroup | grep ^0::"),
             "0::/child");
-  EXPECT_THAT(sh("grep cgroup /proc/mounts"), HasSubstr("/sys/fs/cgroup cgroup2 rw,nosuid,nodev,noexec,relatime"));
+  EXPECT_THAT(sh("grep cgroup /proc/mounts"),
+              HasSubstr("/sys/fs/cgroup cgroup2 rw,nosuid,nodev,noexec,relatime"));
 }
 
 }  // namespace

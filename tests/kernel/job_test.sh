@@ -102,6 +102,19 @@ check_limits() {
   expect "unprivileged" '^ +0 +100000 +65536$' pct exec "$VMID" -- cat /proc/self/uid_map
 }
 
+# One of two starts at the same time wins, the other one is told that the container runs.
+start_twice_at_once() {
+  local first second pid statuses=()
+  pct start "$VMID" >"$SCRATCH/first" 2>&1 & first=$!
+  pct start "$VMID" >"$SCRATCH/second" 2>&1 & second=$!
+  for pid in "$first" "$second"; do
+    if wait "$pid"; then statuses+=(0); else statuses+=("$?"); fi
+  done
+  [ "$(printf '%s\n' "${statuses[@]}" | sort -n | tr '\n' ' ')" = "0 255 " ] ||
+    die "two starts at once ended with ${statuses[*]}: $(cat "$SCRATCH/first" "$SCRATCH/second")"
+  grep -q "CT $VMID already running" "$SCRATCH/first" "$SCRATCH/second" || die "the loser was not told why"
+}
+
 check_left_nothing() {
   ip link del "$BRIDGE"
   MADE_BRIDGE=no
@@ -123,8 +136,8 @@ main() {
   pct create "$VMID" "local:vztmpl/$TEMPLATE" --hostname web --memory 512 --swap 0 --cores 1 --cpulimit 0.5 \
     --unprivileged 1 --net0 "name=eth0,bridge=$BRIDGE,ip=$GUEST/24,gw=$HOST"
   refuse "a second container with the same vmid" pct create "$VMID" "local:vztmpl/$TEMPLATE"
-  pct start "$VMID"
-  refuse "a second start" pct start "$VMID"
+  start_twice_at_once
+  refuse "another start" pct start "$VMID"
   refuse "destroying a running container" pct destroy "$VMID"
   expect "list" "^$VMID +running .*web" pct list
   expect "status" '^status: running$' pct status "$VMID" --verbose

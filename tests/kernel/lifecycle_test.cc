@@ -45,8 +45,8 @@ TEST_F(LifecycleTest, ARebootFromInsideStartsTheRestartCommand) {
   run_as_init("reboot -f");
   const std::string script = directory() + "/restarted";
   StartOptions options;
-  // The supervisor becomes this very program again; as a test program it takes a filter that matches nothing and
-  // leaves its XML report, which tells us that it ran.
+  // The supervisor becomes this very program again; as a test program it takes a filter that matches nothing
+  // and leaves its XML report, which tells us that it ran.
   options.restart_command = {"restart", "--gtest_filter=-*", "--gtest_output=xml:" + script};
   start(options);
   EXPECT_TRUE(wait_for_file(script));
@@ -144,8 +144,10 @@ TEST_F(LifecycleTest, EnvironmentOfJoinedPrograms) {
 }
 
 TEST_F(LifecycleTest, EnteringRunsTheShellOfRoot) {
-  replace_file(AT_FDCWD, rootfs() + "/bin/greeting", "#!/bin/sh\necho this is root\n", 0755, Owner{100000, 100000});
-  replace_file(AT_FDCWD, rootfs() + "/etc/passwd", "daemon:x:1:1::/:/bin/false\nroot:x:0:0:root:/root:/bin/greeting\n", 0644);
+  replace_file(AT_FDCWD, rootfs() + "/bin/greeting", "#!/bin/sh\necho this is root\n", 0755,
+               Owner{100000, 100000});
+  replace_file(AT_FDCWD, rootfs() + "/etc/passwd",
+               "daemon:x:1:1::/:/bin/false\nroot:x:0:0:root:/root:/bin/greeting\n", 0644);
   start();
   EXPECT_EQ(exec({}).out, "this is root\n");
 }
@@ -185,8 +187,10 @@ TEST_F(LifecycleTest, JoinedProgramsAreInTheContainersGroups) {
 TEST_F(LifecycleTest, TheConsoleIsInitsTerminal) {
   spec.console = true;
   spec.tty_count = 2;
-  run_as_init("tty > /tmp/tty; touch /tmp/ready; i=0; while [ $i -lt 3000 ]; do echo 'a line on the console'; i=$((i+1)); done; "
-              "touch /tmp/written; sleep 1000");
+  run_as_init(
+      "tty > /tmp/tty; touch /tmp/ready; i=0; while [ $i -lt 3000 ]; do echo 'a line on the console'; "
+      "i=$((i+1)); done; "
+      "touch /tmp/written; sleep 1000");
   start();
   ASSERT_TRUE(wait_for_file(rootfs() + "/tmp/ready"));
   EXPECT_EQ(sh("cat /tmp/tty"), "/dev/pts/0");

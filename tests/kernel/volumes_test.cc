@@ -23,7 +23,8 @@ using ::testing::HasSubstr;
 
 void set_owner(const std::string& root, uid_t owner) {
   check(::lchown(root.c_str(), owner, owner), "chown");
-  for (const auto& entry : fs::recursive_directory_iterator(root)) check(::lchown(entry.path().c_str(), owner, owner), "chown");
+  for (const auto& entry : fs::recursive_directory_iterator(root))
+    check(::lchown(entry.path().c_str(), owner, owner), "chown");
 }
 
 class VolumesTest : public ContainerTest {
@@ -50,7 +51,8 @@ class VolumesTest : public ContainerTest {
     const std::string image = directory() + "/rootfs.raw";
     set_owner(rootfs(), owner);
     run_checked({"truncate", "-s", "64M", image});
-    run_checked({"mkfs.ext4", "-q", "-d", rootfs(), "-E", formatted("root_owner={}:{}", owner, owner), image});
+    run_checked(
+        {"mkfs.ext4", "-q", "-d", rootfs(), "-E", formatted("root_owner={}:{}", owner, owner), image});
     return image;
   }
 
@@ -75,7 +77,8 @@ TEST_F(VolumesTest, ARootfsOwnedByRootIsIdMapped) {
   start(options);
   EXPECT_TRUE(fs::exists(rootfs() + "/etc/edited"));
   EXPECT_EQ(owner_of(rootfs() + "/etc/edited"), 0U);
-  EXPECT_EQ(sh("stat -c %u:%g /bin/busybox /etc/edited; touch /tmp/new && stat -c %u /tmp/new"), "0:0\n0:0\n0");
+  EXPECT_EQ(sh("stat -c %u:%g /bin/busybox /etc/edited; touch /tmp/new && stat -c %u /tmp/new"),
+            "0:0\n0:0\n0");
   EXPECT_EQ(owner_of(rootfs() + "/tmp/new"), 0U);
 }
 
@@ -90,8 +93,8 @@ TEST_F(VolumesTest, AnImageIsMountedAndItsLoopDeviceReleased) {
   start();
   EXPECT_THAT(sh("grep ' / ' /proc/mounts"), HasSubstr(" / ext4 "));
   EXPECT_EQ(sh("echo kept > /root/file && cat /root/file"), "kept");
-  const std::string supervisors = formatted("/proc/{}/root{}/bin/busybox", state().supervisor.pid,
-                                            rootfs_mount_path(sysroot(), vmid()));
+  const std::string supervisors =
+      formatted("/proc/{}/root{}/bin/busybox", state().supervisor.pid, rootfs_mount_path(sysroot(), vmid()));
   EXPECT_TRUE(fs::exists(supervisors)) << "the rootfs is mounted in the supervisor's mount namespace";
   EXPECT_FALSE(fs::exists(rootfs_mount_path(sysroot(), vmid()) + "/bin")) << "and not on the host";
   kill();

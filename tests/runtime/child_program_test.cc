@@ -29,7 +29,13 @@ TEST(ChildProgram, FileSystemOptionsAreClosedByAnEmptyKey) {
   ChildProgram program;
   const auto offset = program.intern(encode_fs_options({{"size", "64k"}, {"ro", ""}}));
   const char* text = program.arena.data() + offset;
-  EXPECT_EQ(std::string(text, 15), std::string("size\0" "64k\0" "ro\0" "\0" "\0", 15).substr(0, 15));
+  EXPECT_EQ(std::string(text, 15), std::string("size\0"
+                                               "64k\0"
+                                               "ro\0"
+                                               "\0"
+                                               "\0",
+                                               15)
+                                       .substr(0, 15));
 }
 
 TEST(IdMapFile, IsSortedByTheInnerId) {

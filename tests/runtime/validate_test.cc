@@ -22,7 +22,9 @@ class Validate : public ::testing::Test {
       return error.what();
     }
   }
-  void expect_refusal(const std::string& part) { EXPECT_NE(refusal().find(part), std::string::npos) << refusal(); }
+  void expect_refusal(const std::string& part) {
+    EXPECT_NE(refusal().find(part), std::string::npos) << refusal();
+  }
   LinkSpec& add_link() {
     LinkSpec link;
     link.index = static_cast<unsigned>(spec.links.size());
