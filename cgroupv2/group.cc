@@ -176,14 +176,12 @@ void write_limit(const std::string& path, const PlacedWrite& write) {
   }
 }
 
-void move_process(const std::string& file, pid_t pid) {
+void move_myself(const std::string& file) {
   try {
-    write_kernel_file(AT_FDCWD, file, std::to_string(pid));
+    write_kernel_file(AT_FDCWD, file, "0");
   } catch (const Error& error) {
     const int number = error.error_number();
-    throw error.with_hint(number == ESRCH ? formatted("process {} is gone", pid)
-                          : number == EINVAL
-                              ? "a realtime process cannot enter a group without realtime budget"
+    throw error.with_hint(number == EINVAL   ? "a realtime process cannot enter a group without realtime budget"
                           : number == ENOSPC ? "the group's cpuset is empty"
                                              : "");
   }
@@ -285,7 +283,6 @@ void Group::create(const std::vector<PlacedWrite>& writes) {
     make_v1(hierarchy, writes);
   }
   undo.dismiss();
-  made_v1_ = std::move(hierarchies);
 }
 
 void Group::apply(const std::vector<PlacedWrite>& writes) const {
@@ -308,22 +305,14 @@ void Group::apply(const std::vector<PlacedWrite>& writes) const {
   }
 }
 
-void Group::join(pid_t pid) const {
-  for (const auto& hierarchy : made_v1_) move_process(hierarchy + "/" + path_ + "/cgroup.procs", pid);
+UniqueFd Group::open_tasks(const std::string& hierarchy) const {
+  return open_file(AT_FDCWD, formatted("{}/{}/tasks", hierarchy, path_), O_WRONLY);
 }
 
-std::vector<UniqueFd> Group::open_v1_tasks() const {
-  std::vector<UniqueFd> files;
-  for (const auto& hierarchy : made_v1_) {
-    files.push_back(open_file(AT_FDCWD, hierarchy + "/" + path_ + "/tasks", O_WRONLY));
-  }
-  return files;
-}
-
-void Group::join_existing(pid_t pid) const {
+void Group::join_existing() const {
   for (const auto& hierarchy : layout_.v1_hierarchies()) {
     const std::string directory = hierarchy + "/" + path_;
-    if (path_exists(AT_FDCWD, directory)) move_process(directory + "/cgroup.procs", pid);
+    if (path_exists(AT_FDCWD, directory)) move_myself(directory + "/tasks");
   }
 }
 

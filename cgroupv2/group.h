@@ -38,19 +38,17 @@ class Group {
   // pair memory.limit_in_bytes, memory.memsw.limit_in_bytes is written in the order that its change needs.
   void apply(const std::vector<PlacedWrite>& writes) const;
 
-  // Moves a process into `path` on the v1 hierarchies that `create` made (one that is gone is an error).
-  // For the cgroup2 tree use open_inner() with CLONE_INTO_CGROUP.
-  void join(pid_t pid) const;
-  // The same without the wait: the `tasks` files of those groups, open for writing. A single-threaded process
-  // that writes "0" to each moves itself. cgroup.procs, and any other process's id, take a lock that every
-  // fork and exit on the host holds for reading; getting it costs an RCU grace period, some 8 ms, whenever
-  // nobody took it just before. Moving oneself by `tasks` does not take it (kernel/cgroup/cgroup.c,
-  // cgroup_procs_write_start, since Linux 5.18; older kernels wait). The kernel checks the opener's rights,
-  // so that a child in a user namespace may write to the descriptors it inherited.
-  std::vector<UniqueFd> open_v1_tasks() const;
-  // For a process that enters a running container: moves it into `path` on every v1 hierarchy where the group
-  // exists. (A group cannot vanish while the container's processes are in it.)
-  void join_existing(pid_t pid) const;
+  // `tasks` of `path` on a v1 hierarchy, open for writing: a single-threaded process that writes "0" to it moves
+  // itself. cgroup.procs, and any other process's id, take a lock that every fork and exit on the host holds
+  // for reading; getting it costs an RCU grace period, some 8 ms, whenever nobody took it just before. Moving
+  // oneself by `tasks` does not take it (kernel/cgroup/cgroup.c, cgroup_procs_write_start, since Linux 5.18;
+  // older kernels wait). The kernel checks the opener's rights, so that a child in a user namespace may write
+  // to the descriptor it inherited. For the cgroup2 tree use open_inner() with CLONE_INTO_CGROUP.
+  UniqueFd open_tasks(const std::string& hierarchy) const;
+  // For a process that enters a running container: the calling process, which must have one thread, moves
+  // itself into `path` on every v1 hierarchy where the group exists. (A group cannot vanish while the
+  // container's processes are in it.)
+  void join_existing() const;
 
   // O_DIRECTORY descriptors: of `path/inner` for CLONE_INTO_CGROUP, of `path` for the device filter.
   UniqueFd open_inner() const;
@@ -75,7 +73,6 @@ class Group {
   std::string inner_;
   std::string directory_;
   std::string inner_directory_;
-  std::vector<std::string> made_v1_;  // hierarchies where create() made the group
 };
 
 // Whether `path` is a relative path of plain names, as Group needs it.

@@ -54,8 +54,9 @@ struct Joining {
   const ContainerState& state;
   const AttachRequest& request;
   cgroupv2::Group group;
-  UniqueFd init;    // pidfd
-  UniqueFd cgroup;  // where CLONE_INTO_CGROUP puts the program
+  UniqueFd init;              // pidfd
+  UniqueFd cgroup;            // where CLONE_INTO_CGROUP puts the program
+  UniqueFd cgroup_namespace;  // init's
   UniqueFd proc;    // the host's procfs, for the label
   std::vector<sock_filter> filter;
   std::vector<std::string> environment;
@@ -105,7 +106,7 @@ std::vector<std::string> joined_environment(const ContainerState& state, bool ke
   return environment;
 }
 
-// Joins all of init's namespaces that are not ours already: joining one's own user namespace, which is what a
+// Joins init's namespaces, but for the cgroup namespace, where they are not ours already: joining one's own user namespace, which is what a
 // privileged container's is, is refused (EINVAL, setns(2)).
 void join_namespaces(const Joining& joining) {
   struct stat ours {
@@ -118,7 +119,7 @@ void join_namespaces(const Joining& joining) {
   // Kernels built without time namespaces have no such file.
   const int time = path_exists(joining.proc.get(), "self/ns/time") ? CLONE_NEWTIME : 0;
   check(::setns(joining.init.get(), user | time | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
-                                        CLONE_NEWUTS | CLONE_NEWCGROUP),
+                                        CLONE_NEWUTS),
         "cannot enter the container's namespaces");
 }
 
@@ -247,9 +248,14 @@ Pty open_container_pty() {
   return pty;
 }
 
-// The program's process: in every namespace of the container and in its cgroups.
+// The program's process: in the container's cgroups and in every namespace but the cgroup namespace. That one
+// comes last, because on a tree mounted with `nsdelegate` (systemd's) nobody moves across the border of his own
+// cgroup namespace (cgroup-v2.rst, "Delegation Containment"): the joiner, from there, could not have put the
+// program into the container's group (ENOENT).
 [[noreturn]] void run_program(const Joining& joining) {
   try {
+    check(::setns(joining.cgroup_namespace.get(), CLONE_NEWCGROUP),
+          "cannot enter the container's cgroup namespace");
     join_keyring();
     become_inner_root();
     if (joining.terminal) {
@@ -270,7 +276,7 @@ Pty open_container_pty() {
 // Joins, in a process of its own: setns(2) for a pid namespace takes effect on children only, so the program
 // is its child in the kernel's eyes and, by CLONE_PARENT, ours in waitpid's.
 void join_and_spawn(const Joining& joining) {
-  joining.group.join_existing(::getpid());
+  joining.group.join_existing();
   // A guest process must not be able to trace us or look at our memory while we are half inside.
   check(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "cannot become undumpable");
   join_namespaces(joining);
@@ -349,12 +355,15 @@ int attach(const Sysroot& sysroot, const ContainerState& state, const AttachRequ
                   cgroupv2::Group(cgroupv2::detect_layout(), state.cgroup),
                   std::move(*init),
                   {},
+                  {},
                   open_file(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY),
                   read_filter(sysroot, state),
                   joined_environment(state, request.keep_environment),
                   UniqueFd(ends[1]),
                   has_terminal()};
   joining.cgroup = open_cgroup(joining.group);
+  joining.cgroup_namespace =
+      open_file(joining.proc.get(), formatted("{}/ns/cgroup", state.init.pid), O_RDONLY);
   // Descriptors of whoever called us must not get inside.
   check(::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC), "cannot mark descriptors close-on-exec");
   std::fflush(nullptr);

@@ -253,8 +253,7 @@ void StartExecutor::perform(const host::Proceed& step) {
 }
 
 void StartExecutor::perform(const host::OpenTasks& step) {
-  const std::string path = formatted("{}/{}/tasks", step.hierarchy, group_.path());
-  slots_[step.slot] = open_file(AT_FDCWD, path, O_WRONLY);
+  slots_[step.slot] = group_.open_tasks(step.hierarchy);
 }
 
 void StartExecutor::perform(const host::ApplyLimits& step) {

@@ -48,29 +48,25 @@ inline std::optional<std::string> no_controller(std::string_view controller) {
 // A child that runs `body` and exits with its result; killed and reaped with the object.
 class Child {
  public:
-  // Cloned straight into the group's inner cgroup, joined to the v1 hierarchies, and only then let go.
+  // Cloned straight into the group's inner cgroup; has joined the v1 hierarchies when this returns,
+  // and runs `body`.
   Child(const Group& group, const std::function<int()>& body) {
-    int gate[2];
-    check(::pipe2(gate, O_CLOEXEC), "cannot create a pipe");
-    const UniqueFd wait(gate[0]);
-    UniqueFd release(gate[1]);
+    int joined[2];
+    check(::pipe2(joined, O_CLOEXEC), "cannot create a pipe");
+    const UniqueFd wait(joined[0]);
+    UniqueFd tell(joined[1]);
     const UniqueFd inner = group.open_inner();
     clone_args args{};
     args.flags = CLONE_INTO_CGROUP;
     args.exit_signal = SIGCHLD;
     args.cgroup = static_cast<__u64>(inner.get());
     pid_ = check(sys::clone3(args), "cannot clone into the cgroup");
-    if (pid_ == 0) {
-      release.reset();
-      char go = 0;
-      ::_exit(::read(wait.get(), &go, 1) == 1 ? body() : 99);
-    }
-    try {
-      group.join(pid_);
-      check(::write(release.get(), "g", 1), "cannot release the child");
-    } catch (...) {
+    if (pid_ == 0) run(group, tell.get(), body);
+    tell.reset();
+    char byte = 0;
+    if (::read(wait.get(), &byte, 1) != 1) {
       finish();
-      throw;
+      throw Error("the child could not join the group");
     }
   }
   Child(const Child&) = delete;
@@ -87,6 +83,14 @@ class Child {
   }
 
  private:
+  [[noreturn]] static void run(const Group& group, int tell, const std::function<int()>& body) {
+    try {
+      group.join_existing();
+    } catch (const Error&) {
+      ::_exit(99);
+    }
+    ::_exit(::write(tell, "j", 1) == 1 ? body() : 98);
+  }
   void finish() {
     if (pid_ <= 0) return;
     ::kill(pid_, SIGKILL);
