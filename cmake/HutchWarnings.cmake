@@ -14,6 +14,8 @@ target_include_directories(hutch_flags INTERFACE ${PROJECT_SOURCE_DIR})
 
 if(HUTCH_SANITIZE)
   target_compile_options(hutch_flags INTERFACE
-    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+    # GCC warns falsely in instrumented code (its manual, -fsanitize=address).
+    -Wno-maybe-uninitialized)
   target_link_options(hutch_flags INTERFACE -fsanitize=address,undefined)
 endif()
