@@ -137,9 +137,12 @@ enter_container() {
 }
 
 run_job() {
+  local net0="name=eth0,bridge=$BRIDGE,ip=$GUEST_ADDRESS/24,gw=$HOST_ADDRESS"
+  # busybox has no network files that `pct` could write: the host gives it its address.
+  [ "$KIND" = debian ] || net0+=,host-managed=1
   step "creating the container" pct create "$VMID" "local:vztmpl/$TEMPLATE" --hostname web --memory 512 --swap 0 \
     --cores 1 --cpulimit 0.5 --unprivileged 1 \
-    --net0 "name=eth0,bridge=$BRIDGE,ip=$GUEST_ADDRESS/24,gw=$HOST_ADDRESS"
+    --net0 "$net0"
   # Only now: a create that fails cleans up itself, and what then has this number is not ours.
   MADE_CONTAINER=yes
   step "starting the container" pct start "$VMID"
