@@ -186,11 +186,21 @@ void add_remounts(Body& body, const AppArmorInput& input) {
   }
 }
 
-void add_unprivileged(Body& body) {
+void add_unprivileged(Body& body, const AppArmorInput& input) {
   body.heading("The user namespace limits these already.");
+  // Since Linux 6.7 attaching what fsmount(2) made, as mount(8) of Debian 13 does, counts as a move. Who may
+  // bind anything and unmount it gains nothing by moving it.
   body.rules({"pivot_root", "mount fstype=binfmt_misc", "mount options=(rw, bind)",
-              "mount options=(rw, rbind)", "mount options=(ro, remount)",
+              "mount options=(rw, rbind)", "mount options=(rw, move)", "mount options=(ro, remount)",
               "mount options=(ro, remount, nosuid, nodev, noexec)"});
+  body.heading("What systemd sets up for its units: credentials, and a root of their own.");
+  body.rule("mount fstype=ramfs");
+  // Refused by the kernel (EPERM, on which systemd uses the /proc that is there) while /proc is masked; an
+  // EACCES of ours it takes for the end.
+  body.rule("mount fstype=proc -> /run/systemd/{unit-root,mount-rootfs}/proc/");
+  // systemd >= 255 remounts its credentials with nosymfollow. A parser without that word can only leave the
+  // options of a place open.
+  if (!input.features.policy_abi_4) body.rule("mount -> /dev/shm/");
 }
 
 void add_nesting(Body& body, const std::string& name, const AppArmorInput& input) {
@@ -317,7 +327,7 @@ std::string generated_profile(const AppArmorInput& input) {
     body.rule(formatted("change_profile -> \":{}://*\"", apparmor_namespace(input)));
   }
   if (input.allow_nesting) add_nesting(body, name, input);
-  if (input.unprivileged) add_unprivileged(body);
+  if (input.unprivileged) add_unprivileged(body, input);
   add_raw_rules(body, input);
   return formatted(
       "# Made by pct; overwritten when the container starts.\n"

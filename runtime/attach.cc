@@ -21,6 +21,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/fd_passing.h"
 #include "base/files.h"
 #include "base/format.h"
 #include "base/syscalls.h"
@@ -57,7 +58,7 @@ struct Joining {
   UniqueFd init;              // pidfd
   UniqueFd cgroup;            // where CLONE_INTO_CGROUP puts the program
   UniqueFd cgroup_namespace;  // init's
-  UniqueFd proc;    // the host's procfs, for the label
+  UniqueFd proc;              // the host's procfs, for the label
   std::vector<sock_filter> filter;
   std::vector<std::string> environment;
   UniqueFd reports;  // our end, in the joining processes
@@ -106,8 +107,8 @@ std::vector<std::string> joined_environment(const ContainerState& state, bool ke
   return environment;
 }
 
-// Joins init's namespaces, but for the cgroup namespace, where they are not ours already: joining one's own user namespace, which is what a
-// privileged container's is, is refused (EINVAL, setns(2)).
+// Joins init's namespaces, but for the cgroup namespace, where they are not ours already: joining one's own
+// user namespace, which is what a privileged container's is, is refused (EINVAL, setns(2)).
 void join_namespaces(const Joining& joining) {
   struct stat ours {
   }, theirs{};
@@ -118,8 +119,8 @@ void join_namespaces(const Joining& joining) {
   const int user = ours.st_ino == theirs.st_ino ? 0 : CLONE_NEWUSER;
   // Kernels built without time namespaces have no such file.
   const int time = path_exists(joining.proc.get(), "self/ns/time") ? CLONE_NEWTIME : 0;
-  check(::setns(joining.init.get(), user | time | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
-                                        CLONE_NEWUTS),
+  check(::setns(joining.init.get(),
+                user | time | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS),
         "cannot enter the container's namespaces");
 }
 
@@ -190,22 +191,8 @@ void join_keyring() {
   }
 }
 
-void send_message(int socket, JoinMessage message, int fd = -1) {
-  iovec data{&message, sizeof message};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr header{};
-  header.msg_iov = &data;
-  header.msg_iovlen = 1;
-  if (fd >= 0) {
-    header.msg_control = control;
-    header.msg_controllen = sizeof control;
-    cmsghdr* cmsg = CMSG_FIRSTHDR(&header);
-    cmsg->cmsg_level = SOL_SOCKET;
-    cmsg->cmsg_type = SCM_RIGHTS;
-    cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(cmsg), &fd, sizeof fd);
-  }
-  check(::sendmsg(socket, &header, MSG_NOSIGNAL), "cannot report to pct");
+void send_message(int socket, const JoinMessage& message, int fd = -1) {
+  send_with_fd(socket, &message, sizeof message, fd);
 }
 
 void send_failure(int socket, const Error& error) {
@@ -249,9 +236,9 @@ Pty open_container_pty() {
 }
 
 // The program's process: in the container's cgroups and in every namespace but the cgroup namespace. That one
-// comes last, because on a tree mounted with `nsdelegate` (systemd's) nobody moves across the border of his own
-// cgroup namespace (cgroup-v2.rst, "Delegation Containment"): the joiner, from there, could not have put the
-// program into the container's group (ENOENT).
+// comes last, because on a tree mounted with `nsdelegate` (systemd's) nobody moves across the border of his
+// own cgroup namespace (cgroup-v2.rst, "Delegation Containment"): the joiner, from there, could not have put
+// the program into the container's group (ENOENT).
 [[noreturn]] void run_program(const Joining& joining) {
   try {
     check(::setns(joining.cgroup_namespace.get(), CLONE_NEWCGROUP),
@@ -309,22 +296,9 @@ Joined follow_joining(int reports) {
   Joined joined;
   for (;;) {
     JoinMessage message;
-    iovec data{&message, sizeof message};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    msghdr header{};
-    header.msg_iov = &data;
-    header.msg_iovlen = 1;
-    header.msg_control = control;
-    header.msg_controllen = sizeof control;
-    const ssize_t count = ::recvmsg(reports, &header, MSG_CMSG_CLOEXEC);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return joined;
-    const cmsghdr* cmsg = CMSG_FIRSTHDR(&header);
-    if (cmsg != nullptr && cmsg->cmsg_type == SCM_RIGHTS) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(cmsg), sizeof fd);
-      joined.terminal.reset(fd);
-    }
+    ReceivedMessage received = receive_with_fd(reports, &message, sizeof message);
+    if (received.size != sizeof message) return joined;
+    if (received.fd) joined.terminal = std::move(received.fd);
     if (message.type == JoinMessage::Type::program) joined.program = message.number;
     if (message.type == JoinMessage::Type::failure) joined.failure = Error(message.text, message.number);
   }

@@ -54,7 +54,9 @@ class ChildPlanner {
     sysctls();
     protect_proc();
     for (const auto& [mount, slot] : input_.sources) entry(mount, slot);
-    if (spec_.nesting_mounts) nesting_mounts();
+    // Without an id map and without AppArmor nothing would keep the container from the host's sysctls in
+    // there.
+    if (spec_.nesting_mounts && (!spec_.id_map.empty() || !input_.label.empty())) nesting_mounts();
     terminals();
     boot_id();
     stdio();

@@ -15,6 +15,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/fd_passing.h"
 #include "base/files.h"
 #include "base/format.h"
 #include "base/mount.h"
@@ -244,12 +245,15 @@ void StartExecutor::perform(const host::WriteIdMaps&) {
 void StartExecutor::perform(const host::Proceed& step) {
   SyncMessage message{};
   message.type = step.message;
-  if (::send(sync_.get(), &message, sizeof message, MSG_NOSIGNAL) == sizeof message) return;
-  if (errno != EPIPE && errno != ECONNRESET) throw_errno("cannot send to the container's first process");
-  // The child is gone; it has said why, or died.
-  while (receive()) {
+  try {
+    send_with_fd(sync_.get(), &message, sizeof message);
+  } catch (const Error& error) {
+    if (error.error_number() != EPIPE && error.error_number() != ECONNRESET) throw;
+    // The child is gone; it has said why, or died.
+    while (receive()) {
+    }
+    throw_child_death();
   }
-  throw_child_death();
 }
 
 void StartExecutor::perform(const host::OpenTasks& step) {
@@ -388,30 +392,16 @@ void StartExecutor::log_child_steps(ChildOp last) {
 
 std::optional<SyncMessage> StartExecutor::receive() {
   SyncMessage message{};
-  iovec data{&message, sizeof message};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr header{};
-  header.msg_iov = &data;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = sizeof control;
-  ssize_t count = 0;
-  do {
-    count = ::recvmsg(sync_.get(), &header, MSG_CMSG_CLOEXEC);
-    // ECONNRESET: the child ended with messages of ours unread; what it sent before is still to come.
-  } while (count < 0 && (errno == EINTR || errno == ECONNRESET));
-  if (count < 0) throw_errno("cannot receive from the container's first process");
-  if (count == 0) return std::nullopt;
-  if (count != sizeof message) throw Error("a malformed message from the container's first process", EPROTO);
-  const cmsghdr* cmsg = CMSG_FIRSTHDR(&header);
-  if (message.type == SyncMessage::Type::handed_fd && cmsg != nullptr && cmsg->cmsg_type == SCM_RIGHTS) {
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(cmsg), sizeof fd);
-    UniqueFd held(fd);
+  ReceivedMessage received = receive_with_fd(sync_.get(), &message, sizeof message);
+  if (received.size == 0) return std::nullopt;
+  if (received.size != sizeof message) {
+    throw Error("a malformed message from the container's first process", EPROTO);
+  }
+  if (message.type == SyncMessage::Type::handed_fd) {
     if (message.detail > plan_.spec.tty_count)
       throw Error("an unexpected terminal from the container", EPROTO);
     if (terminals_.size() <= message.detail) terminals_.resize(message.detail + 1);
-    terminals_[message.detail] = std::move(held);
+    terminals_[message.detail] = std::move(received.fd);
   }
   if (message.type == SyncMessage::Type::failed) throw_child_failure(message);
   return message;

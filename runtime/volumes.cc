@@ -13,6 +13,7 @@
 #include "base/loop_device.h"
 #include "base/mount.h"
 #include "base/text.h"
+#include "runtime/fs_identity.h"
 
 namespace hutch {
 
@@ -76,16 +77,13 @@ void check_owner(int mount_fd, const VolumeSpec& volume, uid_t expected) {
               volume.origin);
 }
 
-// Opens `path` below the mounted rootfs, making missing directories for `owner`.
-UniqueFd make_directories_inside(int root, const std::string& path, uid_t owner, gid_t group) {
+// Opens `path` below the mounted rootfs, making missing directories.
+UniqueFd make_directories_inside(int root, const std::string& path) {
   UniqueFd current = open_file(root, ".", O_PATH | O_DIRECTORY);
   for (const auto part : split(path, '/')) {
     if (part.empty() || part == ".") continue;
     const std::string name(part);
-    if (::mkdirat(current.get(), name.c_str(), 0755) == 0) {
-      check(::fchownat(current.get(), name.c_str(), owner, group, AT_SYMLINK_NOFOLLOW),
-            formatted("cannot change the owner of '{}' in the rootfs", path));
-    } else if (errno != EEXIST) {
+    if (::mkdirat(current.get(), name.c_str(), 0755) < 0 && errno != EEXIST) {
       throw_errno(formatted("cannot create '{}' in the rootfs", path));
     }
     current = open_file(current.get(), name, O_PATH, 0, Resolve::no_symlinks);
@@ -136,7 +134,11 @@ void mount_below(const VolumeSpec& volume, int id_map_fd, const std::string& roo
                  gid_t group) {
   try {
     const UniqueFd root = open_file(AT_FDCWD, rootfs, O_PATH | O_DIRECTORY);
-    const UniqueFd target = make_directories_inside(root.get(), volume.target, owner, group);
+    UniqueFd target;
+    {
+      const FsIdentity inner_root(owner, group);
+      target = make_directories_inside(root.get(), volume.target);
+    }
     const OpenedVolume opened = open_volume(volume, id_map_fd);
     attach_mount(opened.mount.get(), target.get(), "");
   } catch (const Error& error) {

@@ -163,6 +163,23 @@ TEST_F(VolumesTest, MountPointsAreBoundAndMadeForTheContainersRoot) {
   EXPECT_THAT(sh("echo x > /srv/deep/data/file"), HasSubstr("Read-only file system"));
 }
 
+TEST_F(VolumesTest, MountPointsOfAnIdMappedRootfsAreMadeWithTheDisksIds) {
+  if (const auto reason = id_map_probe(); !reason.empty()) GTEST_SKIP() << "probe: " << reason;
+  set_owner(rootfs(), 0);
+  make_directories(rootfs() + "/home");
+  ASSERT_EQ(::lchown((rootfs() + "/home").c_str(), 1000, 1000), 0);
+  ASSERT_EQ(::chmod((rootfs() + "/home").c_str(), 0700), 0);
+  VolumeSpec volume;
+  volume.key = "mp0";
+  volume.source = directory();
+  volume.target = "/home/made/here";
+  volume.bind = true;
+  spec.mount_points = {volume};
+  start();
+  EXPECT_EQ(sh("stat -c %u:%g /home /home/made"), "1000:1000\n0:0");
+  EXPECT_EQ(owner_of(rootfs() + "/home/made/here"), 0U);
+}
+
 TEST_F(VolumesTest, AMountPointBehindASymlinkIsRefused) {
   VolumeSpec volume;
   volume.key = "mp0";
