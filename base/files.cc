@@ -1,9 +1,11 @@
 #include "base/files.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 
 #include "base/error.h"
 #include "base/format.h"
@@ -173,6 +175,31 @@ void make_directories(const std::string& path, mode_t mode) {
   if (path.empty() || path == "/" || make_directory(path, mode)) return;
   make_directories(split_path(path).first, mode);
   if (!make_directory(path, mode)) throw Error(formatted("cannot create directory '{}'", path), ENOENT);
+}
+
+namespace {
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+}  // namespace
+
+std::vector<std::string> list_directory(const std::string& path) {
+  const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
+  if (!directory) {
+    if (errno == ENOENT) return {};
+    throw_errno(formatted("cannot list '{}'", path));
+  }
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  if (errno != 0) throw_errno(formatted("cannot list '{}'", path));
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 bool path_exists(int dirfd, const std::string& path) {

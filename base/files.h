@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/unique_fd.h"
 
@@ -63,6 +64,10 @@ void make_directories(const std::string& path, mode_t mode = 0755);
 // mounts: a mounted directory, also a bind mount of the same file system, is an error (EXDEV or EBUSY) and
 // keeps its content. Any depth of nesting costs a handful of descriptors. A missing name is fine.
 void remove_tree(int dirfd, const std::string& path);
+
+// The names in a directory without "." and "..", sorted; none when it does not exist. For directories of the
+// host's.
+std::vector<std::string> list_directory(const std::string& path);
 
 // Whether the path exists (lstat-like; errors other than ENOENT and ENOTDIR throw).
 bool path_exists(int dirfd, const std::string& path);

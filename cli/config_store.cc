@@ -1,6 +1,5 @@
 #include "cli/config_store.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -21,27 +20,6 @@
 namespace hutch::cli {
 
 namespace {
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
-// Names in a directory, "." and ".." left out; nothing when it does not exist.
-std::optional<std::vector<std::string>> names_in(const std::string& path) {
-  const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
-  if (!directory) {
-    if (errno == ENOENT) return std::nullopt;
-    throw_errno(formatted("cannot list '{}'", path));
-  }
-  std::vector<std::string> names;
-  errno = 0;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
-  if (errno != 0) throw_errno(formatted("cannot list '{}'", path));
-  return names;
-}
 
 std::string host_node() {
   char name[256] = {};
@@ -140,7 +118,7 @@ std::string ConfigStore::display_path(std::uint32_t vmid) const {
 
 std::vector<std::uint32_t> ConfigStore::list() const {
   std::vector<std::uint32_t> vmids;
-  for (const auto& name : names_in(directory()).value_or(std::vector<std::string>{})) {
+  for (const auto& name : list_directory(directory())) {
     if (!name.ends_with(".conf")) continue;
     const std::string_view digits = std::string_view(name).substr(0, name.size() - 5);
     const auto number = parse_unsigned(digits);
@@ -159,7 +137,7 @@ bool ConfigStore::exists(std::uint32_t vmid) const {
 std::optional<std::string> ConfigStore::node_of(std::uint32_t vmid) const {
   if (exists(vmid)) return node_;
   const std::string nodes = sysroot_.path("etc/pve/nodes");
-  for (const auto& node : names_in(nodes).value_or(std::vector<std::string>{})) {
+  for (const auto& node : list_directory(nodes)) {
     if (path_exists(AT_FDCWD, formatted("{}/{}/lxc/{}.conf", nodes, node, vmid))) return node;
   }
   return std::nullopt;

@@ -34,14 +34,6 @@ suite_of() {
   esac
 }
 
-# debian_uris LABEL: the repositories in apt's configuration whose signed Release file says Origin: Debian and
-# this Label ("Debian", "Debian-Security"). Third parties' sources have another origin.
-debian_uris() {
-  # shellcheck disable=SC2016  # $(ORIGIN) and so on are apt's own placeholders
-  apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-    awk -F'|' -v label="$1" '$1 == "Debian" && $2 == label && !seen[$3]++ { print $3 }'
-}
-
 # reachable URI SUITE: asks through apt, so that apt's proxy settings hold.
 reachable() {
   /usr/lib/apt/apt-helper -o Acquire::Retries=1 -o Acquire::http::Timeout=15 -o Acquire::https::Timeout=15 \

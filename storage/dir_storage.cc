@@ -1,6 +1,5 @@
 #include "storage/dir_storage.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
@@ -28,28 +27,6 @@ constexpr int kDiskNumbers = 1024;
 // Only root has business among the volumes: a set-uid program in a container's directory volume must not be
 // reachable for the host's users.
 constexpr mode_t kOwnerDirectoryMode = 0700;
-
-struct CloseDir {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
-// The names in a directory, sorted; none when it does not exist.
-std::vector<std::string> names_in(const std::string& path) {
-  const std::unique_ptr<DIR, CloseDir> directory(::opendir(path.c_str()));
-  if (!directory) {
-    if (errno == ENOENT) return {};
-    throw_errno(formatted("cannot list '{}'", path));
-  }
-  std::vector<std::string> names;
-  errno = 0;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
-  }
-  if (errno != 0) throw_errno(formatted("cannot list '{}'", path));
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 // statx(2), STATX_ATTR_MOUNT_ROOT: the directory is where a file system is mounted.
 bool is_mount_point(const std::string& path) {
@@ -193,7 +170,7 @@ std::vector<VolumeInfo> DirStorage::list(std::optional<std::uint32_t> vmid) cons
   if (vmid) {
     owners.push_back(*vmid);
   } else {
-    for (const auto& name : names_in(images)) {
+    for (const auto& name : list_directory(images)) {
       const auto owner = parse_unsigned(name);
       if (owner && *owner > 0 && *owner <= 999999999 && name.front() != '0') {
         owners.push_back(static_cast<std::uint32_t>(*owner));
@@ -204,7 +181,7 @@ std::vector<VolumeInfo> DirStorage::list(std::optional<std::uint32_t> vmid) cons
   std::vector<VolumeInfo> volumes;
   for (const auto owner : owners) {
     const std::string directory = formatted("{}/{}", images, owner);
-    for (const auto& name : names_in(directory)) {
+    for (const auto& name : list_directory(directory)) {
       const auto volume = parse_disk_name(owner, name);
       if (!volume) continue;
       struct stat status {};
@@ -221,7 +198,7 @@ std::vector<VolumeInfo> DirStorage::list(std::optional<std::uint32_t> vmid) cons
 
 int DirStorage::next_disk_number(std::uint32_t vmid) const {
   std::vector<bool> used(kDiskNumbers, false);
-  for (const auto& name : names_in(formatted("{}/{}", directory_of(VolumeKind::image), vmid))) {
+  for (const auto& name : list_directory(formatted("{}/{}", directory_of(VolumeKind::image), vmid))) {
     const int number = disk_number(name, vmid);
     if (number >= 0 && number < kDiskNumbers) used[static_cast<std::size_t>(number)] = true;
   }

@@ -55,3 +55,11 @@ ensure_packages() {
   fi
   rm -f "$log"
 }
+
+# debian_uris LABEL: the repositories in apt's configuration whose signed Release file says Origin: Debian and
+# this Label ("Debian", "Debian-Security"). Third parties' sources have another origin.
+debian_uris() {
+  # shellcheck disable=SC2016  # $(ORIGIN) and so on are apt's own placeholders
+  apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+    awk -F'|' -v label="$1" '$1 == "Debian" && $2 == label && !seen[$3]++ { print $3 }'
+}

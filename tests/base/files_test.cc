@@ -165,6 +165,15 @@ TEST_F(FilesTest, MakeDirectories) {
   EXPECT_TRUE(path_exists(fd(), "a/d"));
 }
 
+TEST_F(FilesTest, ListDirectory) {
+  write("b", "x");
+  write("a", "x");
+  make_directories(below(".c"));
+  EXPECT_EQ((std::vector<std::string>{".c", "a", "b"}), list_directory(below("")));
+  EXPECT_TRUE(list_directory(below("none")).empty());
+  EXPECT_EQ(ENOTDIR, errno_of([&] { list_directory(below("a")); }));
+}
+
 TEST_F(FilesTest, PathExists) {
   symlink("nowhere", "dangling");
   EXPECT_TRUE(path_exists(fd(), "dangling"));

@@ -40,7 +40,8 @@ vm_cgroups() {
     mount -t cgroup -o "nosuid,nodev,noexec,$controller" cgroup "$root/$controller" 2>/dev/null ||
       { rmdir "$root/$controller" && echo "vm: this kernel has no '$controller' on cgroup version 1" >&2; }
   done
-  mkdir "$root/unified"
+  mkdir "$root/systemd" "$root/unified"
+  mount -t cgroup -o nosuid,nodev,noexec,none,name=systemd cgroup "$root/systemd" || vm_fail "cannot mount systemd's group"
   vm_mount cgroup2 "$root/unified" ,nsdelegate
 }
 
