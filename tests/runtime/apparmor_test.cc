@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <regex>
 
@@ -105,9 +106,13 @@ class Directory {
   std::string path_;
 };
 
-std::string golden(const std::string& name) {
+// Compares with tests/golden/apparmor/<name>.profile; HUTCH_UPDATE_GOLDEN=1 writes it anew.
+void expect_golden(const AppArmorInput& input, const std::string& name) {
   const auto tests = std::filesystem::path(__FILE__).parent_path().parent_path();
-  return read_file(AT_FDCWD, tests / "golden" / "apparmor" / (name + ".profile"));
+  const std::string path = tests / "golden" / "apparmor" / (name + ".profile");
+  const std::string profile = generated_profile(input);
+  if (std::getenv("HUTCH_UPDATE_GOLDEN") != nullptr) replace_file(AT_FDCWD, path, profile, 0644);
+  EXPECT_EQ(profile, read_file(AT_FDCWD, path)) << name;
 }
 
 TEST(AppArmorNames, FollowTheContainer) {
@@ -137,9 +142,9 @@ TEST(AppArmorNames, UnusableOnesThrow) {
 }
 
 TEST(AppArmorProfile, Golden) {
-  EXPECT_EQ(generated_profile(container(true, false)), golden("unprivileged"));
-  EXPECT_EQ(generated_profile(container(true, true)), golden("unprivileged_nesting"));
-  EXPECT_EQ(generated_profile(container(false, false)), golden("privileged"));
+  expect_golden(container(true, false), "unprivileged");
+  expect_golden(container(true, true), "unprivileged_nesting");
+  expect_golden(container(false, false), "privileged");
 }
 
 TEST(AppArmorProfile, BindSourcesAreOutsideOfTheKernelsTrees) {

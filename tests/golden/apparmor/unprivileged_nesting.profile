@@ -110,6 +110,12 @@ profile "lxc-101_</var/lib/lxc>" flags=(attach_disconnected,mediate_deleted) {
   mount fstype=binfmt_misc,
   mount options=(rw, bind),
   mount options=(rw, rbind),
+  mount options=(rw, move),
   mount options=(ro, remount),
   mount options=(ro, remount, nosuid, nodev, noexec),
+
+  # What systemd sets up for its units: credentials, and a root of their own.
+  mount fstype=ramfs,
+  mount fstype=proc -> /run/systemd/{unit-root,mount-rootfs}/proc/,
+  mount -> /dev/shm/,
 }
