@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,6 +17,11 @@ std::string_view trim(std::string_view text);
 std::vector<std::string_view> split(std::string_view text, char separator);
 // Splits at runs of blanks; never gives empty parts.
 std::vector<std::string_view> split_blanks(std::string_view text);
+// The parts point into the text, so it must outlive them: a temporary string is refused.
+template <std::same_as<std::string> T>
+void split(T&& text, char separator) = delete;
+template <std::same_as<std::string> T>
+void split_blanks(T&& text) = delete;
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
 std::string to_lower(std::string_view text);

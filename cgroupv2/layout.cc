@@ -22,9 +22,9 @@ namespace {
 
 // Controllers with a v1 interface (Documentation/admin-guide/cgroup-v1). A directory of the cgroup root that
 // is named otherwise ("systemd", "openrc") is a named hierarchy without controllers, or no hierarchy.
-constexpr std::array<std::string_view, 14> kV1Controllers = {
-    "blkio",   "cpu",    "cpuacct", "cpuset",   "debug",      "devices", "freezer",
-    "hugetlb", "memory", "net_cls", "net_prio", "perf_event", "pids",    "rdma"};
+constexpr std::array<std::string_view, 15> kV1Controllers = {
+    "blkio",  "cpu",  "cpuacct", "cpuset",   "debug",      "devices", "freezer", "hugetlb",
+    "memory", "misc", "net_cls", "net_prio", "perf_event", "pids",    "rdma"};
 
 // statfs(2)'s f_type; 0 when the path does not exist.
 long file_system_magic(const std::string& path) {

@@ -199,11 +199,14 @@ TEST_F(GroupKernelTest, AWriteThatTheKernelRefusesNamesItsLine) {
 }
 
 TEST_F(GroupKernelTest, AChildOfAUserNamespaceMovesItself) {
-  if (detect_layout().v1_hierarchy("pids").empty()) GTEST_SKIP() << "probe: pids is not on a v1 hierarchy";
+  // A kernel can have one of them on v1 only (Debian 13 has no v1 cpusets).
+  std::vector<std::string> controllers = {"pids", "cpuset"};
+  std::erase_if(controllers, [](const auto& name) { return detect_layout().v1_hierarchy(name).empty(); });
+  if (controllers.empty()) GTEST_SKIP() << "probe: neither pids nor cpuset is on a v1 hierarchy";
   TestGroup group("self");
   group.start({{"pids.max", "50", {}}, {"cpuset.cpus", "0", {}}});
   std::vector<UniqueFd> tasks;
-  for (const char* controller : {"pids", "cpuset"}) {
+  for (const auto& controller : controllers) {
     tasks.push_back(group.open_tasks(detect_layout().v1_hierarchy(controller)));
   }
   SharedCounter moved;
@@ -217,7 +220,7 @@ TEST_F(GroupKernelTest, AChildOfAUserNamespaceMovesItself) {
     sleep_forever();
   }
   EXPECT_TRUE(moved.reaches(1));
-  for (const char* controller : {"pids", "cpuset"}) EXPECT_EQ(place_of(pid, controller), "/" + group.path());
+  for (const auto& controller : controllers) EXPECT_EQ(place_of(pid, controller), "/" + group.path());
   ::kill(pid, SIGKILL);
   ::waitpid(pid, nullptr, 0);
 }

@@ -69,6 +69,14 @@ void add_processes(std::vector<std::string>& lines, const std::string& name) {
   }
 }
 
+void add_profiles(std::vector<std::string>& lines, const std::string& name) {
+  const std::string loaded =
+      read_file_if_exists(AT_FDCWD, "/sys/kernel/security/apparmor/profiles").value_or("");
+  for (const auto line : split(loaded, '\n')) {
+    if (line.starts_with("lxc-" + name + "_")) lines.push_back("profile " + std::string(line));
+  }
+}
+
 void make_busybox_rootfs(const std::string& root) {
   for (const auto* path : {"bin", "sbin", "proc", "sys", "dev", "etc", "tmp", "root", "mnt"}) {
     make_directories(root + "/" + path);
@@ -126,6 +134,7 @@ std::string host_snapshot(const std::string& directory, std::uint32_t vmid) {
   }
   add_loop_devices(lines, directory);
   add_processes(lines, "hutch:" + name);
+  add_profiles(lines, name);
   for (const auto& entry : fs::recursive_directory_iterator(directory))
     lines.push_back("file " + entry.path().string());
   std::sort(lines.begin(), lines.end());

@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/format.h"
 #include "base/process.h"
+#include "runtime/apparmor.h"
 #include "tests/kernel/container_fixture.h"
 
 // Fails every step of a start in turn, on the host's side and on the child's, and looks for anything left.
@@ -47,6 +48,11 @@ class FaultInjectionTest : public ContainerTest {
     spec.mounts = {mount};
     // Mount points that a start makes in the rootfs stay there; this one is not to be taken for a leftover.
     make_directories(rootfs() + "/mnt/usr");
+    if (!apparmor_enabled()) return;
+    spec.apparmor.profile = "generated";
+    // The profile's source and its compiled form stay in their cache.
+    start();
+    kill();
   }
 
   void use_image() {

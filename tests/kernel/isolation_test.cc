@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "runtime/apparmor.h"
 #include "tests/kernel/container_fixture.h"
 
 namespace hutch::kernel_test {
@@ -23,6 +24,21 @@ ino_t namespace_of(const std::string& process, const std::string& kind) {
   struct stat status {};
   check(::stat(formatted("/proc/{}/ns/{}", process, kind).c_str(), &status), "cannot look at a namespace");
   return status.st_ino;
+}
+
+TEST_F(IsolationTest, TheGeneratedProfileConfinesInitAndJoinedPrograms) {
+  if (!apparmor_enabled()) GTEST_SKIP() << "probe: this kernel does not enforce AppArmor";
+  spec.apparmor.profile = "generated";
+  start();
+  const std::string name = formatted("lxc-{}_</var/lib/lxc>", vmid());
+  const std::string label = name + " (enforce)";
+  EXPECT_EQ(trim(read_file(AT_FDCWD, formatted("/proc/{}/attr/current", state().init.pid))), label);
+  EXPECT_EQ(sh("cat /proc/self/attr/current"), label);
+  // The user namespace allows both; the profile one of them.
+  EXPECT_THAT(sh("mount -t cgroup2 cgroup2 /mnt"), HasSubstr("Permission denied"));
+  EXPECT_EQ(sh("mount -t ramfs ramfs /mnt && echo done"), "done");
+  kill();
+  EXPECT_THAT(read_file(AT_FDCWD, "/sys/kernel/security/apparmor/profiles"), Not(HasSubstr(name)));
 }
 
 TEST_F(IsolationTest, EveryNamespaceIsItsOwn) {

@@ -18,7 +18,9 @@
 namespace hutch {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 AppArmorInput container(bool unprivileged, bool nesting, bool stacking = false) {
@@ -193,6 +195,22 @@ TEST(AppArmorProfile, WritesWithNesting) {
   EXPECT_EQ(lines_with(profile, "change_profile"),
             std::vector<std::string>{"change_profile -> \"lxc-101_</var/lib/lxc>\","});
   EXPECT_EQ(lines_with(profile, "  mount,").size(), 1U);
+}
+
+// Debian 12 and 13 boot to `running` with these (tests/kernel/job_test.sh, where AppArmor is enforced).
+TEST(AppArmorProfile, SystemdSetsUpItsUnitsWhereTheUserNamespaceLimitsIt) {
+  const std::vector<std::string> rules = {
+      "mount fstype=ramfs,", "mount options=(rw, move),",
+      "mount fstype=proc -> /run/systemd/{unit-root,mount-rootfs}/proc/,"};
+  AppArmorInput input = container(true, false);
+  for (const auto& rule : rules) EXPECT_THAT(lines_with(generated_profile(input), rule), ElementsAre(rule));
+  // Only a parser that knows nosymfollow can keep the options of that place closed.
+  EXPECT_EQ(lines_with(generated_profile(input), "mount -> /dev/shm/,").size(), 1U);
+  input.features.policy_abi_4 = true;
+  EXPECT_EQ(lines_with(generated_profile(input), "mount -> /dev/shm/,").size(), 0U);
+  const std::string privileged = generated_profile(container(false, false));
+  for (const auto& rule : rules) EXPECT_THAT(lines_with(privileged, rule), IsEmpty());
+  EXPECT_THAT(privileged, Not(HasSubstr("mount -> /dev/shm/,")));
 }
 
 TEST(AppArmorProfile, PrivilegedMayNotRegisterInterpreters) {
