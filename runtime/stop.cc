@@ -16,6 +16,7 @@
 #include "cgroupv2/freezer.h"
 #include "cgroupv2/group.h"
 #include "netlink/link.h"
+#include "runtime/apparmor.h"
 #include "runtime/start_plan.h"
 
 namespace hutch {
@@ -76,6 +77,14 @@ void remove_leftover_links(const ContainerState& state) {
       if (error.error_number() != ENODEV) throw;
     }
   }
+}
+
+// After the last process with this label is gone.
+void remove_leftover_profile(std::uint32_t vmid) {
+  if (!apparmor_enabled()) return;
+  AppArmorInput input;
+  input.container = std::to_string(vmid);
+  unload_profile(apparmor_profile_name(input));
 }
 
 void remove_mount_directories(const Sysroot& sysroot, std::uint32_t vmid) {
@@ -146,6 +155,7 @@ void clean_up_leftovers(const Sysroot& sysroot, std::uint32_t vmid) {
   const cgroupv2::Group group(cgroupv2::detect_layout(), state.cgroup);
   cgroupv2::kill_all(group.directory());
   group.remove(kCleanUpTimeout);
+  remove_leftover_profile(vmid);
   remove_mount_directories(sysroot, vmid);
   remove_tree(AT_FDCWD, directory);
 }
