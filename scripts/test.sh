@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs what the tests need, builds the presets release and asan, runs every test under both, and checks
-# that nothing is left behind on the host.
+# Installs what the tests need, builds the presets release and asan, runs every test under both, runs the kernel
+# tests of the release build in virtual machines with the kernels of Debian 12 and 13 too (docs/testing.md), and
+# checks that nothing is left behind on the host.
 #
-#   sudo scripts/test.sh [--no-install]
+#   sudo scripts/test.sh [--no-install] [--no-vm] [--all]      --all: also with the newest Debian kernel
 #
 # Ends with a line "N passed, N failed, N skipped"; exit status 0 only when nothing failed and nothing was
 # left behind.
@@ -13,10 +14,19 @@ set -euo pipefail
 . "$HUTCH_TOP/scripts/lib/packages.sh"
 # shellcheck source=scripts/lib/host_state.sh
 . "$HUTCH_TOP/scripts/lib/host_state.sh"
+# shellcheck source=scripts/lib/test_results.sh
+. "$HUTCH_TOP/scripts/lib/test_results.sh"
 
 SCRATCH='' PASSED=0 FAILED=0 SKIPPED=0
+INSTALL=yes KERNELS=(6.1 6.12) USABLE=()
+declare -A MACHINES=()
 
-remove_scratch() { [ -z "$SCRATCH" ] || rm -rf --one-file-system "$SCRATCH"; }
+# shellcheck disable=SC2317  # called by a trap
+clean_up() {
+  local kernel
+  for kernel in "${!MACHINES[@]}"; do kill "${MACHINES[$kernel]}" 2>/dev/null || true; done
+  [ -z "$SCRATCH" ] || rm -rf --one-file-system "$SCRATCH"
+}
 
 install_needs() {
   ensure_packages "${HUTCH_BUILD_PACKAGES[@]}" "${HUTCH_RUN_PACKAGES[@]}" "${HUTCH_TEMPLATE_PACKAGES[@]}" \
@@ -65,49 +75,20 @@ ctest_stage() {
     FAILED=$((FAILED + 1))
     return
   fi
-  count_results "$preset" "$SCRATCH/$preset-$name.xml" "$status"
+  junit_results "$SCRATCH/$preset-$name.xml" >"$SCRATCH/$preset-$name.results"
+  count_results "$preset" "$SCRATCH/$preset-$name.results" "$status"
 }
 
-# count_results PRESET REPORT STATUS: adds to the counters; notes the skipped tests with their reasons.
+# count_results NAME RESULTS STATUS: adds a file of results to the counters; notes the skipped tests.
 count_results() {
-  local counts passed failed skipped
-  counts=$(report_counts "$2")
-  read -r passed failed skipped <<<"$counts"
+  local passed failed skipped
+  read -r passed failed skipped <<<"$(result_counts "$2")"
   PASSED=$((PASSED + passed))
   SKIPPED=$((SKIPPED + skipped))
   # A status without a failed test (a test program that could not be found, say) is a failure too.
   [ "$3" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
   FAILED=$((FAILED + failed))
-  sed -n "s/^SKIPPED /$1: /p" "$SCRATCH/skips" >>"$SCRATCH/all-skips"
-}
-
-# report_counts REPORT: prints "passed failed skipped"; writes "SKIPPED test: reason" lines to SCRATCH/skips.
-# A testcase element of ctest carries status="run", "fail", "notrun" or "disabled". Only a test that skipped
-# itself counts as skipped: "notrun" is also what a test program that does not exist gets, and that fails.
-report_counts() {
-  awk -v skips="$SCRATCH/skips" '
-    function value(name) {
-      return match($0, name "=\"[^\"]*\"") ? substr($0, RSTART + length(name) + 2, RLENGTH - length(name) - 3) : ""
-    }
-    function plain(text) {
-      gsub(/&lt;/, "<", text); gsub(/&gt;/, ">", text); gsub(/&quot;/, "\"", text); gsub(/&amp;/, "\\&", text)
-      return text
-    }
-    function finish() {
-      if (test == "") return
-      if (status == "run") passed++
-      else if (status == "disabled" || (status == "notrun" && own_skip)) {
-        skipped++
-        if (status == "disabled") reason = "disabled"
-        print "SKIPPED " test ": " (reason == "" ? "no reason given" : plain(reason)) > skips
-      } else failed++
-      test = ""
-    }
-    BEGIN { passed = failed = skipped = 0; printf "" > skips }
-    /<testcase / { finish(); test = value("name"); status = value("status"); reason = ""; own_skip = 0 }
-    /<skipped message="SKIP_/ { own_skip = 1 }
-    /probe: / && reason == "" { reason = substr($0, index($0, "probe: ")); sub(/<.*/, "", reason) }
-    END { finish(); print passed, failed, skipped }' "$1"
+  awk -F'\t' -v name="$1" '$2 == "skip" { print name ": " $1 ": " $3 }' "$2" >>"$SCRATCH/all-skips"
 }
 
 run_preset() {
@@ -120,29 +101,76 @@ run_preset() {
   ctest_stage "$preset" kernel -L kernel -j 1
 }
 
-main() {
-  local install=yes started=$SECONDS
-  case ${1:-} in
-    '') ;;
-    --no-install) install=no ;;
-    *) sed -n '5,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
-  esac
-  need_root
-  SCRATCH=$(mktemp -d /tmp/hutch-test-run.XXXXXX)
-  trap remove_scratch EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
-  [ "$install" = no ] || install_needs
-  make_templates
-  host_state "$SCRATCH/before"
+# start_machine KERNEL DEBIAN-RELEASE...: the kernel tests of the release build in a machine, in the background.
+start_machine() {
+  local kernel=$1
+  shift
+  "$HUTCH_TOP/tests/vm/run" --kernel "$kernel" "$HUTCH_TOP/tests/vm/kernel_tests.sh" "$HUTCH_TOP/build/release" "$@" \
+    >"$SCRATCH/vm-$kernel.log" 2>"$SCRATCH/vm-$kernel.errors" &
+  MACHINES[$kernel]=$!
+}
 
-  run_preset release -DHUTCH_BENCH=ON
-  ASAN_OPTIONS=detect_leaks=$(leak_detection):abort_on_error=0:strict_string_checks=1:detect_stack_use_after_return=1
-  UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-  export ASAN_OPTIONS UBSAN_OPTIONS
-  run_preset asan
+# finish_machine KERNEL: waits for it, shows what is worth reading, counts.
+finish_machine() {
+  local kernel=$1 status=0 log=$SCRATCH/vm-$1.log
+  wait "${MACHINES[$kernel]}" || status=$?
+  unset "MACHINES[$kernel]"
+  googletest_results "$log" >"$SCRATCH/vm-$kernel.results"
+  [ "$status" -eq 0 ] || grep -Ev '^\[( +OK|----------| RUN     ) |^$' "$log" || true
+  cat "$SCRATCH/vm-$kernel.errors" >&2
+  count_results "vm $kernel" "$SCRATCH/vm-$kernel.results" "$status"
+}
 
-  # Network namespaces and the processes in them are taken down by the kernel in the background.
+# prepare_machines KERNEL...: sets USABLE to the kernels that a machine can be had with.
+prepare_machines() {
+  local kernel status
+  for kernel in "$@"; do
+    status=0
+    "$HUTCH_TOP/tests/vm/run" --kernel "$kernel" --prepare || status=$?
+    case $status in
+      0) USABLE+=("$kernel") ;;
+      3)
+        say "tests with kernel $kernel are skipped: no QEMU, or no Debian mirror to fetch it from"
+        echo "vm $kernel: all tests: probe: no test machine can be had" >>"$SCRATCH/all-skips"
+        SKIPPED=$((SKIPPED + 1))
+        ;;
+      *) die "could not set up the test machine with kernel $kernel (status $status)" ;;
+    esac
+  done
+}
+
+# The same tests with a unified cgroup tree, AppArmor, and other kernels; two machines at a time.
+run_machines() {
+  local kernel running=() started=$SECONDS
+  # Each Debian with its own kernel.
+  local -A releases=([6.1]=12 [6.12]=13 [sid]="12 13")
+  prepare_machines "$@"
+  [ "${#USABLE[@]}" -gt 0 ] || return 0
+  say "tests: release, kernel, in virtual machines: ${USABLE[*]}"
+  for kernel in "${USABLE[@]}"; do
+    if [ "${#running[@]}" -eq 2 ]; then
+      finish_machine "${running[0]}"
+      running=("${running[@]:1}")
+    fi
+    # shellcheck disable=SC2086  # a list of numbers
+    start_machine "$kernel" ${releases[$kernel]}
+    running+=("$kernel")
+  done
+  for kernel in "${running[@]}"; do finish_machine "$kernel"; done
+  say "the virtual machines took $((SECONDS - started)) s"
+}
+
+# Every kernel test whose result is not the same in all environments.
+compare_environments() {
+  local kernel results=("host=$SCRATCH/release-kernel.results")
+  [ "${#USABLE[@]}" -gt 0 ] || return 0
+  for kernel in "${USABLE[@]}"; do results+=("$kernel=$SCRATCH/vm-$kernel.results"); done
+  echo "Kernel tests that differ by environment:"
+  environment_table "${results[@]}"
+}
+
+# Network namespaces and the processes in them are taken down by the kernel in the background.
+check_left_nothing() {
   local attempt
   for attempt in 1 2 3 4 5 6 7 8 9 10; do
     host_state "$SCRATCH/after"
@@ -155,7 +183,41 @@ main() {
   else
     PASSED=$((PASSED + 1))
   fi
+}
 
+parse() {
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --no-install) INSTALL=no ;;
+      --no-vm) KERNELS=() ;;
+      --all) KERNELS=(6.1 6.12 sid) ;;
+      *) sed -n '6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    esac
+    shift
+  done
+}
+
+main() {
+  local started=$SECONDS
+  parse "$@"
+  need_root
+  SCRATCH=$(mktemp -d /tmp/hutch-test-run.XXXXXX)
+  trap clean_up EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  [ "$INSTALL" = no ] || install_needs
+  make_templates
+  host_state "$SCRATCH/before"
+
+  run_preset release -DHUTCH_BENCH=ON
+  [ "${#KERNELS[@]}" -eq 0 ] || run_machines "${KERNELS[@]}"
+  ASAN_OPTIONS=detect_leaks=$(leak_detection):abort_on_error=0:strict_string_checks=1:detect_stack_use_after_return=1
+  UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+  export ASAN_OPTIONS UBSAN_OPTIONS
+  run_preset asan
+
+  check_left_nothing
+  compare_environments
   if [ -s "$SCRATCH/all-skips" ]; then
     echo "Skipped:"
     sort "$SCRATCH/all-skips" | sed 's/^/  /'

@@ -3,7 +3,8 @@
 // do as well is done by inside.sh, which runs before the command.
 //
 // Kernel parameters, each a path without blanks: vm.run (the host's directory that holds the file `command`),
-// vm.modules (the host's directory for /lib/modules), vm.see (a directory of the host below /tmp; optional).
+// vm.modules (the host's directory for /lib/modules), vm.see (directories of the host that /tmp or /run covers,
+// with colons between them; optional).
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -82,7 +83,8 @@ static void load_modules(void) {
     snprintf(path, sizeof path, "/modules/%s", name);
     const int module = open(path, O_RDONLY | O_CLOEXEC);
     if (module < 0) fail("open", path);
-    if (syscall(SYS_finit_module, module, "", 0) != 0 && errno != EEXIST) fail("load", path);
+    // ENODEV: code for a processor that is not this one (crc32c_intel).
+    if (syscall(SYS_finit_module, module, "", 0) != 0 && errno != EEXIST && errno != ENODEV) fail("load", path);
     close(module);
   }
   fclose(order);
@@ -106,23 +108,34 @@ static void mount_root(void) {
   if (chmod("/new/tmp", 01777) != 0) fail("open up", "/tmp");
 }
 
-// Directories of the host at places that something else covers.
-static void show_host_directories(void) {
-  char name[2048], source[2100], target[2100], options[4400];
-  mkdir("/new/run/vm", 0755);
-  if (!parameter("vm.run", name, sizeof name)) fail("find", "vm.run");
-  snprintf(source, sizeof source, "/host%s", name);
-  mount_on(source, "/new/run/vm", NULL, MS_BIND, NULL);
-  if (!parameter("vm.modules", name, sizeof name)) fail("find", "vm.modules");
-  snprintf(source, sizeof source, "/host%s", name);
-  mount_on(source, "/new/lib/modules", NULL, MS_BIND, NULL);
-  if (!parameter("vm.see", name, sizeof name)) return;
+// A directory of the host at its own place, which something else covers; changes stay in memory here, too.
+static void show_host_directory(const char* name, int index) {
+  char target[2100], upper[64], work[64], options[2300];
   snprintf(target, sizeof target, "/new%s", name);
   make_directories(target);
-  mkdir("/changes/seen", 0755);
-  mkdir("/changes/seen-work", 0755);
-  snprintf(options, sizeof options, "lowerdir=/host%s,upperdir=/changes/seen,workdir=/changes/seen-work", name);
+  snprintf(upper, sizeof upper, "/changes/upper%d", index);
+  snprintf(work, sizeof work, "/changes/work%d", index);
+  mkdir(upper, 0755);
+  mkdir(work, 0755);
+  snprintf(options, sizeof options, "lowerdir=/host%s,upperdir=%s,workdir=%s", name, upper, work);
   mount_on("overlay", target, "overlay", 0, options);
+}
+
+static void bind_host_directory(const char* name, const char* target) {
+  char value[2048], source[2100];
+  if (!parameter(name, value, sizeof value)) fail("find the parameter", name);
+  snprintf(source, sizeof source, "/host%s", value);
+  mount_on(source, target, NULL, MS_BIND, NULL);
+}
+
+static void show_host_directories(void) {
+  bind_host_directory("vm.run", "/new/run/vm");
+  bind_host_directory("vm.modules", "/new/lib/modules");
+  char names[2048];
+  if (!parameter("vm.see", names, sizeof names)) return;
+  int index = 0;
+  for (char* name = strtok(names, ":"); name != NULL; name = strtok(NULL, ":"))
+    show_host_directory(name, index++);
 }
 
 static void enter_root(void) {

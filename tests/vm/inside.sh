@@ -10,8 +10,11 @@ vm_fail() {
 # The kernel calls /sbin/modprobe; a host that is itself a container or a cloud image may have none.
 vm_modules() {
   if [ ! -x /sbin/modprobe ]; then
-    cp -a "$VM_TOOLS"/lib/*/libkmod.so.2* /usr/lib/ && cp "$VM_TOOLS/bin/kmod" /usr/bin/kmod &&
-      ln -s /usr/bin/kmod /usr/sbin/modprobe && ldconfig || vm_fail "cannot set up modprobe"
+    find "$VM_TOOLS" -name 'libkmod.so.2*' -exec cp -a -t /usr/lib {} +
+    cp "$VM_TOOLS/bin/kmod" /usr/bin/kmod
+    ln -s /usr/bin/kmod /usr/sbin/modprobe
+    ldconfig
+    modprobe --version >/dev/null || vm_fail "cannot set up modprobe"
   fi
   # Device nodes whose first use loads their module (/dev/loop-control, /dev/fuse, /dev/net/tun).
   local kind mode major minor path
@@ -34,12 +37,13 @@ vm_cgroups() {
     return
   fi
   mount -t tmpfs -o mode=755 cgroup "$root" || vm_fail "cannot mount a tmpfs on $root"
-  # Which ones this kernel has on version 1 is the third field of /proc/cgroups (newer kernels build some without).
-  for controller in $(awk '$1 !~ /^#/ && $4 == 1 { print $1 }' /proc/cgroups); do
+  while read -r controller; do
     mkdir "$root/$controller"
-    mount -t cgroup -o "nosuid,nodev,noexec,$controller" cgroup "$root/$controller" 2>/dev/null ||
-      { rmdir "$root/$controller" && echo "vm: this kernel has no '$controller' on cgroup version 1" >&2; }
-  done
+    if ! mount -t cgroup -o "nosuid,nodev,noexec,$controller" cgroup "$root/$controller" 2>/dev/null; then
+      rmdir "$root/$controller"
+      echo "vm: this kernel has no '$controller' on cgroup version 1" >&2
+    fi
+  done < <(awk '$1 !~ /^#/ && $4 == 1 { print $1 }' /proc/cgroups)
   mkdir "$root/systemd" "$root/unified"
   mount -t cgroup -o nosuid,nodev,noexec,none,name=systemd cgroup "$root/systemd" || vm_fail "cannot mount systemd's group"
   vm_mount cgroup2 "$root/unified" ,nsdelegate

@@ -40,7 +40,7 @@ apt_root() {
   local root=$1 uri suite
   shift
   if [ -z "$(debian_uris Debian)" ]; then apt-get -q update >/dev/null 2>&1 || true; fi
-  uri=$(debian_uris Debian | head -n 1)
+  uri=$(debian_uris Debian | sed -n 1p)
   [ -n "$uri" ] || vm_unavailable "apt's configuration names no Debian mirror"
   rm -rf "$root"
   mkdir -p "$root/lists/partial" "$root/cache/archives/partial"
@@ -79,7 +79,7 @@ setup_tools() {
   # A simulated installation knows which libraries are missing here, without changing anything.
   packages=$(private_apt "$root" apt-get -s --no-install-recommends -t "$wanted" install qemu-system-x86 seabios |
     awk '$1 == "Inst" { print $2 }') || vm_unavailable "$wanted cannot give qemu-system-x86"
-  packages=$(printf '%s\n' $packages qemu-system-x86 qemu-system-common qemu-system-data seabios cpio kmod libkmod2 | sort -u)
+  packages+=" qemu-system-x86 qemu-system-common qemu-system-data seabios cpio kmod libkmod2"
   # shellcheck disable=SC2086  # names without blanks
   unpack "$root" "$SCRATCH/tools" -t "$wanted" $packages
   [ -x "$SCRATCH/tools/usr/bin/qemu-system-x86_64" ] || die "the packages hold no qemu-system-x86_64"
@@ -99,7 +99,6 @@ with_tools() {
 kmod_as() {
   local name=$1
   shift
-  (exec -a "$name" env LD_LIBRARY_PATH= true) 2>/dev/null || true
   ln -sfn "$VM_CACHE/tools/bin/kmod" "$SCRATCH/$name"
   with_tools "$SCRATCH/$name" "$@"
 }
@@ -121,7 +120,7 @@ unpack_kernel() {
   esac
   # The last four bytes are the unpacked size, which is not part of the stream.
   # shellcheck disable=SC2086  # a command with its option
-  tail -c "+$((offset + 1))" "$image" | head -c "$((length - 4))" | $tool >"$target"
+  dd if="$image" iflag=skip_bytes,count_bytes skip="$offset" count="$((length - 4))" bs=1M status=none | $tool >"$target"
 }
 
 setup_kernel() {
@@ -131,7 +130,7 @@ setup_kernel() {
   [ ! -s "$VM_CACHE/$kernel/version" ] || return 0
   say "fetching the kernel of Debian $suite (kept in $VM_CACHE)"
   apt_root "$root" "$suite"
-  image=$(private_apt "$root" apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\).*/\1/p' | head -n 1)
+  image=$(private_apt "$root" apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\).*/\1/p' | sed -n 1p)
   [ -n "$image" ] || vm_unavailable "$suite has no package linux-image-amd64"
   # Newer ones are split: the image package only depends on its parts.
   packages=$(private_apt "$root" apt-cache depends "$image" |
