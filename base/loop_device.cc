@@ -14,10 +14,25 @@
 
 namespace hutch {
 
+namespace {
+
+constexpr const char* kLoopControl = "/dev/loop-control";
+
+// loop(4): the node comes with the module, and belongs to kernels that have the driver.
+UniqueFd open_loop_control() {
+  UniqueFd control(::open(kLoopControl, O_RDWR | O_CLOEXEC));
+  if (control) return control;
+  const bool missing = errno == ENOENT || errno == ENODEV || errno == ENXIO;
+  throw_errno(formatted("cannot open '{}'", kLoopControl),
+              missing ? "image volumes need loop devices: load the module with 'modprobe loop'" : "");
+}
+
+}  // namespace
+
 LoopDevice attach_loop_device(const std::string& image, bool read_only) {
   const int access = read_only ? O_RDONLY : O_RDWR;
   const UniqueFd backing = open_file(AT_FDCWD, image, access);
-  const UniqueFd control = open_file(AT_FDCWD, "/dev/loop-control", O_RDWR);
+  const UniqueFd control = open_loop_control();
   loop_config config{};
   config.fd = static_cast<__u32>(backing.get());
   config.info.lo_flags = LO_FLAGS_AUTOCLEAR | (read_only ? LO_FLAGS_READ_ONLY : 0);

@@ -20,7 +20,7 @@ namespace hutch::cli {
 namespace {
 
 UniqueFd mount_volume(const RequestedVolume& volume, const config::LoweringContext& volumes,
-                      std::vector<int>& images) {
+                      std::vector<UniqueFd>& images) {
   const config::ResolvedVolume resolved = volumes.resolve_volume(volume.option.volume);
   if (resolved.immutable) {
     throw Error(formatted("volume '{}' is a base image and cannot be written", volume.option.volume));
@@ -29,7 +29,9 @@ UniqueFd mount_volume(const RequestedVolume& volume, const config::LoweringConte
     if (resolved.kind == VolumeSpec::Kind::directory) return clone_mount(AT_FDCWD, resolved.path, false);
     const LoopDevice loop = attach_loop_device(resolved.path, false);
     UniqueFd mount = mount_block_device(loop.path, {}, 0);
-    images.push_back(mount.get());
+    // syncfs(2) reports an error once to each descriptor that was open when it happened, so that this one
+    // sees also what an extraction reported whose failure is ignored.
+    images.push_back(open_file(mount.get(), ".", O_RDONLY | O_DIRECTORY));
     return mount;
   } catch (const Error& error) {
     throw error.with_context(formatted("cannot mount volume '{}'", volume.option.volume));
@@ -122,9 +124,11 @@ void VolumeTree::attach_mount_points(const CreateRequest& request, const config:
 }
 
 void VolumeTree::sync() const {
-  for (const int image : images_) {
-    const UniqueFd directory = open_file(image, ".", O_RDONLY | O_DIRECTORY);
-    check(::syncfs(directory.get()), "cannot write the container's volumes to disk");
+  for (const UniqueFd& image : images_) {
+    if (::syncfs(image.get()) < 0) {
+      throw_errno("cannot write the container's volumes to their images",
+                  "the storage that holds them may be full");
+    }
   }
 }
 

@@ -34,8 +34,9 @@ class VolumeTree {
 
   // A directory descriptor of the rootfs; it ends with this object, as the mounts do.
   int root_fd() const { return root_.get(); }
-  // Writes everything to the image volumes; throws when one could not take it (ENOSPC, EIO). Directory
-  // volumes are part of a host file system, which keeps its own time for that.
+  // Writes everything to the image volumes; throws when one could not take it (ENOSPC, EIO), now or at any
+  // time since it was mounted. Directory volumes are part of a host file system, which keeps its own time for
+  // that.
   void sync() const;
 
  private:
@@ -45,7 +46,7 @@ class VolumeTree {
   std::unique_ptr<PrivateMounts> namespace_;
   UniqueFd root_;
   std::vector<UniqueFd> mount_points_;
-  std::vector<int> images_;  // those of the above that are file systems of their own; borrowed
+  std::vector<UniqueFd> images_;  // root directories of those that are file systems of their own
 };
 
 }  // namespace hutch::cli

@@ -69,8 +69,36 @@ bool drain(int fd, std::string& into) {
   return count > 0;
 }
 
+// Writes an image volume's file system back while the helper still unpacks: the helper is bound by the
+// processor, so writing only at the end would leave the other processors and the disk idle until then. It is
+// also the only way to learn about errors of the file below the image (most often a full storage): unmounting
+// would write back too, but without telling.
+class ImageFlush {
+ public:
+  // `context` starts the text of an error.
+  ImageFlush(int root_fd, std::string context) : context_(std::move(context)) {
+    // One descriptor for all calls: syncfs(2) reports an error only to those who had opened it before.
+    UniqueFd root = open_file(root_fd, ".", O_RDONLY | O_DIRECTORY);
+    struct stat status {};
+    check(::fstat(root.get(), &status), "cannot stat the rootfs");
+    if (::major(status.st_dev) == LOOP_MAJOR) root_ = std::move(root);
+  }
+
+  // Nothing for directory volumes: they are part of a host file system, which keeps its own time for that.
+  void run() const {
+    if (root_ && ::syncfs(root_.get()) < 0) {
+      throw_errno(formatted("{}: cannot write the volume's file system back to its image", context_),
+                  "the storage that holds the image may be full");
+    }
+  }
+
+ private:
+  std::string context_;
+  UniqueFd root_;
+};
+
 // What it says on standard error is not part of the protocol: a linker's or sanitizer's last words.
-std::string follow(ArchiveProcess& process, Listener& listener) {
+std::string follow(ArchiveProcess& process, Listener& listener, const ImageFlush& flush) {
   std::string last_words;
   bool events_open = true;
   bool errors_open = true;
@@ -85,6 +113,8 @@ std::string follow(ArchiveProcess& process, Listener& listener) {
     if (fds[0].revents != 0) {
       events_open = drain(process.events(), bytes);
       listener.take(bytes);
+      // The helper's progress is the clock. Its own failure is the better report.
+      if (events_open && !listener.failure()) flush.run();
     }
     bytes.clear();
     if (fds[1].revents != 0) {
@@ -93,19 +123,6 @@ std::string follow(ArchiveProcess& process, Listener& listener) {
     }
   }
   return last_words;
-}
-
-// An image's file system reports an error of the file below it (most often a full storage) only when it
-// writes its pages back, which unmounting would do without telling.
-void flush_image(int root_fd) {
-  const UniqueFd root = open_file(root_fd, ".", O_RDONLY | O_DIRECTORY);
-  struct stat status {};
-  check(::fstat(root.get(), &status), "cannot stat the rootfs");
-  if (::major(status.st_dev) != LOOP_MAJOR) return;
-  if (::syncfs(root.get()) < 0) {
-    throw_errno("cannot write the volume's file system back to its image",
-                "the storage that holds the image may be full");
-  }
 }
 
 }  // namespace
@@ -129,20 +146,17 @@ ExtractTotals extract_template(const ExtractRequest& request) {
   const auto total = static_cast<std::uint64_t>(status.st_size);
   const std::string context = formatted("cannot extract archive '{}'", request.archive);
   Listener listener(request, total);
+  const ImageFlush flush(request.root_fd, context);
   ArchiveProcess process(request.helper.empty() ? archive_helper_path() : request.helper, archive.get(),
                          request.root_fd, request.uids, request.gids);
-  const std::string last_words = follow(process, listener);
+  const std::string last_words = follow(process, listener, flush);
   const std::string outcome = process.wait();
   if (listener.failure()) throw listener.failure()->with_context(context);
   if (!outcome.empty()) {
     throw Error(
         formatted("{}: hutch-archive {}{}{}", context, outcome, last_words.empty() ? "" : ": ", last_words));
   }
-  try {
-    flush_image(request.root_fd);
-  } catch (const Error& error) {
-    throw error.with_context(context);
-  }
+  flush.run();
   return {listener.last().members, total, listener.last().unpacked};
 }
 

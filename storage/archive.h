@@ -53,7 +53,8 @@ void check_archive_name(std::string_view name);
 // Throws one Error for everything else: unreadable, empty, truncated or damaged archives, member names that
 // are absolute, contain "..", or go through a symlink, ids that the map does not cover, a full file system
 // (ENOSPC), a helper that died. What was unpacked until then stays in the rootfs; the caller removes the
-// volume.
+// volume. A volume in an image is written back meanwhile and has been written back whole on return, so that a
+// storage that is full below it is one of these errors (ENOSPC, EIO).
 //
 // Forks; call it while the process has one thread. Signals are not touched.
 ExtractTotals extract_template(const ExtractRequest& request);

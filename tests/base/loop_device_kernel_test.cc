@@ -1,6 +1,9 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/loop.h>
+#include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -65,6 +68,28 @@ TEST_F(LoopDeviceTest, ForeignContentIsAnError) {
   write("image", std::string(1 << 20, 'x'));
   const LoopDevice device = attach_loop_device(below("image"), true);
   EXPECT_EQ(EINVAL, errno_of([&] { mount_block_device(device.path, {{"ro", ""}}, 0); }));
+}
+
+TEST_F(LoopDeviceTest, WithoutTheDriverTheHintNamesTheModule) {
+  std::string text;
+  int refused = 0;
+  // A thread can have a mount namespace of its own, which ends with it.
+  std::thread([&] {
+    if (::unshare(CLONE_FS | CLONE_NEWNS) < 0 ||
+        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0 ||
+        ::mount("hutch-test", "/dev", "tmpfs", 0, nullptr) < 0) {
+      refused = errno;
+      return;
+    }
+    try {
+      attach_loop_device(below("image"), false);
+    } catch (const Error& error) {
+      text = error.what();
+    }
+  }).join();
+  if (refused != 0) GTEST_SKIP() << "probe: no private mount namespace: " << errno_text(refused);
+  EXPECT_THAT(text, ::testing::HasSubstr("'/dev/loop-control': ENOENT"));
+  EXPECT_THAT(text, ::testing::HasSubstr("modprobe loop"));
 }
 
 }  // namespace

@@ -324,6 +324,31 @@ TEST_F(Create, TooSmallImage) {
   EXPECT_THAT(outcome.err, HasSubstr("ENOSPC"));
 }
 
+// The image is sparse, so its storage can be full while its file system is not.
+TEST_F(Create, FullStorageBelowAnImage) {
+  if (!std::filesystem::exists("/dev/loop-control")) GTEST_SKIP() << "probe: /dev/loop-control is missing";
+  const std::string small = host.path("small");
+  std::filesystem::create_directories(small);
+  std::filesystem::create_directories(host.path("tree/big"));
+  run_checked({"dd", "if=/dev/urandom", "of=" + host.path("tree/big/file"), "bs=1M", "count=24"});
+  pack("tree", "big.tar");
+  ASSERT_EQ(::mount("hutch-test", small.c_str(), "tmpfs", 0, "size=16m"), 0) << errno_text(errno);
+  host.write("etc/pve/storage.cfg", "dir: small\n\tpath " + small + "\n\tcontent rootdir\n");
+  const std::vector<std::string> words{"create", "100", "local:vztmpl/big.tar", "--rootfs", "small:0.25"};
+  auto ignoring = words;
+  ignoring.insert(ignoring.end(), {"--ignore-unpack-errors", "--ostype", "unmanaged"});
+  const std::vector<Outcome> outcomes{pct(words), pct(ignoring)};
+  const bool images = std::filesystem::exists(small + "/images/100");
+  const auto left = kernel_leftovers();
+  ASSERT_EQ(::umount(small.c_str()), 0) << errno_text(errno);
+  for (const auto& outcome : outcomes) {
+    EXPECT_EQ(outcome.status, 255);
+    EXPECT_THAT(outcome.err, HasSubstr("the storage that holds"));
+  }
+  EXPECT_FALSE(images);
+  EXPECT_THAT(left, ElementsAre(HasSubstr(small)));  // the test's own mount
+}
+
 TEST_F(Create, TwoAtOnce) {
   std::vector<pid_t> children;
   for (int i = 0; i < 2; ++i) {
