@@ -1,6 +1,5 @@
 #include "netlink/message.h"
 
-#include <libmnl/libmnl.h>
 #include <net/if.h>
 
 #include <algorithm>
@@ -39,16 +38,19 @@ const nlmsghdr* header_in(std::span<const std::byte> message) {
   return header;
 }
 
-std::vector<Attribute> attributes_in(const void* data, std::size_t size) {
+std::vector<Attribute> attributes_in(std::span<const std::byte> bytes) {
   std::vector<Attribute> attributes;
-  const auto* at = static_cast<const nlattr*>(data);
-  int left = static_cast<int>(size);
-  while (mnl_attr_ok(at, left)) {
-    attributes.emplace_back(at);
-    left -= static_cast<int>(aligned(at->nla_len));
-    at = mnl_attr_next(at);
+  while (!bytes.empty()) {
+    const void* start = bytes.data();
+    const auto* attribute = static_cast<const nlattr*>(start);
+    if (bytes.size() < sizeof(nlattr) || attribute->nla_len < sizeof(nlattr) ||
+        attribute->nla_len > bytes.size()) {
+      throw_malformed("an attribute is cut short");
+    }
+    attributes.emplace_back(attribute);
+    // The last one need not be padded.
+    bytes = bytes.subspan(std::min(aligned(attribute->nla_len), bytes.size()));
   }
-  if (left > 0) throw_malformed("an attribute is cut short");
   return attributes;
 }
 
@@ -60,10 +62,10 @@ bool is_link_name_character(char c) {
 
 Message::Message(std::string action, std::uint16_t type, std::uint16_t flags)
     : action_(std::move(action)), buffer_{} {
-  nlmsghdr* header = mnl_nlmsg_put_header(buffer_.data());
-  header->nlmsg_type = type;
   const bool get = (type & kKindMask) == kKindGet;
-  header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | (get ? 0 : NLM_F_ACK) | flags);
+  header()->nlmsg_len = sizeof(nlmsghdr);
+  header()->nlmsg_type = type;
+  header()->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | (get ? 0 : NLM_F_ACK) | flags);
 }
 
 nlmsghdr* Message::header() {
@@ -81,12 +83,20 @@ void Message::throw_full() const {
 }
 
 void Message::put_raw(const void* data, std::size_t size) {
-  if (header()->nlmsg_len + aligned(size) > kCapacity) throw_full();
-  std::memcpy(mnl_nlmsg_put_extra_header(header(), size), data, size);
+  const std::size_t end = header()->nlmsg_len;
+  if (end + aligned(size) > kCapacity) throw_full();
+  // The padding is zero since the buffer was made.
+  std::memcpy(buffer_.data() + end, data, size);
+  header()->nlmsg_len = static_cast<std::uint32_t>(end + aligned(size));
 }
 
 void Message::put_attribute(std::uint16_t type, const void* data, std::size_t size) {
-  if (!mnl_attr_put_check(header(), kCapacity, type, size, data)) throw_full();
+  if (header()->nlmsg_len + aligned(sizeof(nlattr) + size) > kCapacity) throw_full();
+  const nlattr attribute{static_cast<std::uint16_t>(sizeof(nlattr) + size), type};
+  std::byte* place = buffer_.data() + header()->nlmsg_len;
+  std::memcpy(place, &attribute, sizeof attribute);
+  std::memcpy(place + sizeof attribute, data, size);
+  header()->nlmsg_len += static_cast<std::uint32_t>(aligned(attribute.nla_len));
 }
 
 void Message::put_bytes(std::uint16_t type, std::span<const std::uint8_t> value) {
@@ -120,13 +130,13 @@ void Message::put_link_name(std::uint16_t type, const std::string& name) {
 
 std::size_t Message::begin_nest(std::uint16_t type) {
   const std::size_t start = header()->nlmsg_len;
-  if (mnl_attr_nest_start_check(header(), kCapacity, type) == nullptr) throw_full();
+  put_attribute(static_cast<std::uint16_t>(type | NLA_F_NESTED), buffer_.data(), 0);
   return start;
 }
 
 void Message::end_nest(std::size_t start) {
   void* nest = buffer_.data() + start;
-  mnl_attr_nest_end(header(), static_cast<nlattr*>(nest));
+  static_cast<nlattr*>(nest)->nla_len = static_cast<std::uint16_t>(header()->nlmsg_len - start);
 }
 
 std::span<const std::byte> Message::bytes() const& {
@@ -147,11 +157,12 @@ void Message::append_to(std::vector<std::byte>& datagram, std::uint32_t sequence
 }
 
 std::uint16_t Attribute::type() const {
-  return mnl_attr_get_type(raw_);
+  return static_cast<std::uint16_t>(raw_->nla_type & static_cast<unsigned>(NLA_TYPE_MASK));
 }
 
 std::span<const std::uint8_t> Attribute::bytes() const {
-  return {static_cast<const std::uint8_t*>(mnl_attr_get_payload(raw_)), mnl_attr_get_payload_len(raw_)};
+  const void* value = raw_ + 1;
+  return {static_cast<const std::uint8_t*>(value), raw_->nla_len - sizeof(nlattr)};
 }
 
 std::uint8_t Attribute::u8() const {
@@ -172,7 +183,7 @@ std::string Attribute::text() const {
 }
 
 std::vector<Attribute> Attribute::nested() const {
-  return attributes_in(mnl_attr_get_payload(raw_), mnl_attr_get_payload_len(raw_));
+  return attributes_in(std::as_bytes(bytes()));
 }
 
 std::vector<std::span<const std::byte>> messages_of(std::span<const std::byte> datagram) {
@@ -202,15 +213,15 @@ Acknowledgement parse_acknowledgement(std::span<const std::byte> message) {
 
 const void* payload_of(std::span<const std::byte> message, std::size_t size) {
   const nlmsghdr* header = header_in(message);
-  if (mnl_nlmsg_get_payload_len(header) < size) throw_malformed("a message is cut short");
-  return mnl_nlmsg_get_payload(header);
+  if (header->nlmsg_len - sizeof(nlmsghdr) < size) throw_malformed("a message is cut short");
+  return header + 1;
 }
 
 std::vector<Attribute> attributes_of(std::span<const std::byte> message, std::size_t header_size) {
-  const void* payload = payload_of(message, header_size);
-  const std::size_t size = mnl_nlmsg_get_payload_len(header_in(message));
-  const std::size_t skipped = std::min(aligned(header_size), size);
-  return attributes_in(static_cast<const std::byte*>(payload) + skipped, size - skipped);
+  payload_of(message, header_size);
+  const std::size_t length = header_in(message)->nlmsg_len;
+  return attributes_in(
+      message.first(length).subspan(std::min(sizeof(nlmsghdr) + aligned(header_size), length)));
 }
 
 }  // namespace hutch::netlink

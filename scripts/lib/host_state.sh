@@ -15,7 +15,7 @@ host_state() {
   # A device that is detached but not yet closed has no line here.
   losetup --noheadings --list --output BACK-FILE | sort >"$1/loop devices"
   # Names that Hutch's processes and its tests' containers have; arguments tell one run from another.
-  ps -eo comm=,args= | awk '$1 ~ /^(pct|floor|start_latency|hutch)/' | sort >"$1/processes"
+  ps -eo comm=,args= | awk '$1 ~ /^(pct|floor|ready|hutch)/' | sort >"$1/processes"
   {
     find /tmp /run /var/lib/lxc /run/lock/lxc -maxdepth 1 \( -iname '*hutch*' -o -iname '*pct*' \) \
       ! -path "${1%/*}*" ! -name 'hutch-test-run.*' 2>/dev/null || true
