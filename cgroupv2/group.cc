@@ -181,7 +181,7 @@ void move_myself(const std::string& file) {
     write_kernel_file(AT_FDCWD, file, "0");
   } catch (const Error& error) {
     const int number = error.error_number();
-    throw error.with_hint(number == EINVAL   ? "a realtime process cannot enter a group without realtime budget"
+    throw error.with_hint(number == EINVAL ? "a realtime process cannot enter a group without realtime budget"
                           : number == ENOSPC ? "the group's cpuset is empty"
                                              : "");
   }
@@ -262,15 +262,21 @@ void Group::make_v1(const std::string& hierarchy, const std::vector<PlacedWrite>
   fill_cpuset(above, hierarchy + "/" + path_, cpus_follow);
 }
 
-void Group::create(const std::vector<PlacedWrite>& writes) {
+void Group::make(const std::string& hierarchy, UndoStack& undo) {
+  make_fresh(hierarchy, path_);
+  undo.push(formatted("remove cgroup '{}/{}'", hierarchy, path_),
+            [this, hierarchy] { remove_with_parents(hierarchy, path_, Clock::now()); });
+}
+
+void Group::create_unified(const std::vector<PlacedWrite>& writes) {
   UndoStack undo;
-  const auto make = [this, &undo](const std::string& hierarchy) {
-    make_fresh(hierarchy, path_);
-    undo.push(formatted("remove cgroup '{}/{}'", hierarchy, path_),
-              [this, hierarchy] { remove_with_parents(hierarchy, path_, Clock::now()); });
-  };
-  make(layout_.unified);
+  make(layout_.unified, undo);
   make_unified(writes);
+  undo.dismiss();
+}
+
+void Group::create_v1(const std::vector<PlacedWrite>& writes) {
+  UndoStack undo;
   std::vector<std::string> hierarchies;
   for (const auto& write : writes) {
     if (write.hierarchy == layout_.unified) continue;
@@ -279,9 +285,18 @@ void Group::create(const std::vector<PlacedWrite>& writes) {
     }
   }
   for (const auto& hierarchy : hierarchies) {
-    make(hierarchy);
+    make(hierarchy, undo);
     make_v1(hierarchy, writes);
   }
+  undo.dismiss();
+}
+
+void Group::create(const std::vector<PlacedWrite>& writes) {
+  create_unified(writes);
+  UndoStack undo;
+  undo.push("remove the cgroup2 group",
+            [this] { remove_with_parents(layout_.unified, path_, Clock::now()); });
+  create_v1(writes);
   undo.dismiss();
 }
 

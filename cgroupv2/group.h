@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/undo.h"
 #include "base/unique_fd.h"
 #include "cgroupv2/layout.h"
 #include "cgroupv2/writes.h"
@@ -27,23 +28,28 @@ class Group {
   const std::string& directory() const { return directory_; }
   const std::string& inner_directory() const { return inner_directory_; }
 
-  // Makes `path` and `path/inner` on the cgroup2 tree and `path` on every v1 hierarchy that `writes` names;
-  // enables cpu, cpuset, io, memory, pids (as far as the cgroup2 tree has them) and the controllers of
-  // `writes` down the path; gives v1 cpusets their parents' cpus and mems. Does not apply the writes.
-  // A group of that name that holds processes is an error naming one of them (EBUSY); a stale empty one is
-  // removed first. When it throws, what it made is removed again.
+  // Both make `path` where none is alive: a group of that name that holds processes is an error naming one of
+  // them (EBUSY); a stale empty one is removed first. They do not apply the writes. When one throws, what it
+  // made is removed again.
+  // On the cgroup2 tree, with `path/inner`; enables cpu, cpuset, io, memory, pids (as far as the tree has
+  // them) and the controllers of `writes` down the path.
+  void create_unified(const std::vector<PlacedWrite>& writes);
+  // On every v1 hierarchy that `writes` names; gives cpusets their parents' cpus and mems.
+  void create_v1(const std::vector<PlacedWrite>& writes);
+  // create_unified, then create_v1.
   void create(const std::vector<PlacedWrite>& writes);
 
   // Writes the limits into `path`; a failure carries the line's origin. Works on a live group, too: on v1 the
   // pair memory.limit_in_bytes, memory.memsw.limit_in_bytes is written in the order that its change needs.
   void apply(const std::vector<PlacedWrite>& writes) const;
 
-  // `tasks` of `path` on a v1 hierarchy, open for writing: a single-threaded process that writes "0" to it moves
-  // itself. cgroup.procs, and any other process's id, take a lock that every fork and exit on the host holds
-  // for reading; getting it costs an RCU grace period, some 8 ms, whenever nobody took it just before. Moving
-  // oneself by `tasks` does not take it (kernel/cgroup/cgroup.c, cgroup_procs_write_start, since Linux 5.18;
-  // older kernels wait). The kernel checks the opener's rights, so that a child in a user namespace may write
-  // to the descriptor it inherited. For the cgroup2 tree use open_inner() with CLONE_INTO_CGROUP.
+  // `tasks` of `path` on a v1 hierarchy, open for writing: a single-threaded process that writes "0" to it
+  // moves itself. cgroup.procs, and any other process's id, take a lock that every fork and exit on the host
+  // holds for reading; getting it costs an RCU grace period, some 8 ms, whenever nobody took it just before.
+  // Moving oneself by `tasks` does not take it (kernel/cgroup/cgroup.c, cgroup_procs_write_start, since
+  // Linux 5.18; older kernels wait). The kernel checks the opener's rights, so that a child in a user
+  // namespace may write to the descriptor it inherited. For the cgroup2 tree use open_inner() with
+  // CLONE_INTO_CGROUP.
   UniqueFd open_tasks(const std::string& hierarchy) const;
   // For a process that enters a running container: the calling process, which must have one thread, moves
   // itself into `path` on every v1 hierarchy where the group exists. (A group cannot vanish while the
@@ -67,6 +73,7 @@ class Group {
  private:
   void make_unified(const std::vector<PlacedWrite>& writes);
   void make_v1(const std::string& hierarchy, const std::vector<PlacedWrite>& writes);
+  void make(const std::string& hierarchy, UndoStack& undo);
 
   Layout layout_;
   std::string path_;

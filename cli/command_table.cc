@@ -75,7 +75,11 @@ Rows destroy_options() {
 }
 
 Rows start_options() {
-  return {boolean("skiplock", "Ignore the config lock."), boolean("debug", "Log every step of the start.")};
+  return {
+      boolean("skiplock", "Ignore the config lock."),
+      boolean("debug", "Log every step of the start."),
+      {.name = "trace", .help = "Write the begin and end of every step to this file (Chrome trace format)."},
+      boolean("timing", "Show the begin and end of every step as a waterfall.")};
 }
 
 Rows stop_options() {

@@ -1,12 +1,17 @@
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 
 #include "base/error.h"
 #include "base/format.h"
+#include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/command_table.h"
+#include "runtime/stop.h"
+#include "runtime/supervisor.h"
 
 namespace hutch::cli {
 
@@ -93,6 +98,19 @@ int run_command(const CommandRow& row, const std::vector<std::string>& words, Co
   }
 }
 
+// `pct container-ended <vmid> [<command> ...]`: this process was a container's supervisor
+// (runtime/supervisor.h).
+int finish_supervision(const std::vector<std::string>& words, std::FILE* out, std::FILE* err) {
+  const auto vmid = words.size() > 1 ? parse_unsigned(words[1]) : std::nullopt;
+  if (!vmid) throw Error(formatted("'{}' needs a vmid", kContainerEnded), EINVAL);
+  clean_up_as_supervisor(Sysroot::from_environment(), static_cast<std::uint32_t>(*vmid));
+  if (words.size() == 2) return 0;
+  sigset_t none;
+  ::sigemptyset(&none);
+  check(::sigprocmask(SIG_SETMASK, &none, nullptr), "cannot unblock signals");
+  return run_command_line({words.begin() + 2, words.end()}, out, err);
+}
+
 int unknown_command(std::FILE* err, const std::string& complaint) {
   std::fprintf(err, "ERROR: %s\n%s", complaint.c_str(), usage_overview().c_str());
   return kFailure;
@@ -109,6 +127,7 @@ int run_command_line(const std::vector<std::string>& words, std::FILE* out, std:
     const GlobalOptions global = take_global_options(words);
     if (global.used == words.size()) return unknown_command(err, "no command specified");
     const std::string& name = words[global.used];
+    if (name == kContainerEnded && global.used == 0) return finish_supervision(words, out, err);
     const CommandRow* row = find_command(name);
     if (row == nullptr) return unknown_command(err, formatted("unknown command 'pct {}'", name));
     CommandContext context(global.root ? Sysroot(*global.root) : Sysroot::from_environment(), out, err);

@@ -7,7 +7,8 @@ namespace hutch::cli {
 int command_plan(CommandContext& context) {
   const ConfigStore store(context.sysroot());
   auto config = load_config(context, store, context.vmid());
-  context.print(print_plan(prepare_start(context, std::move(config)).plan));
+  Trace untraced(TraceLane::command, false);
+  context.print(print_plan(prepare_start(context, std::move(config), untraced).plan));
   return 0;
 }
 

@@ -24,14 +24,22 @@ ContainerSpec lower_or_refuse(CommandContext& context, const config::ContainerCo
 
 }  // namespace
 
-StartPreparation prepare_start(CommandContext& context, config::ContainerConfig config) {
-  const ContainerSpec spec = lower_or_refuse(context, config);
-  const HostFacts facts = gather_host_facts(spec);
+StartPreparation prepare_start(CommandContext& context, config::ContainerConfig config, Trace& trace) {
+  const ContainerSpec spec = [&] {
+    const auto span = trace.span("lower the config");
+    return lower_or_refuse(context, config);
+  }();
+  const HostFacts facts = [&] {
+    const auto span = trace.span("look at the host");
+    return gather_host_facts(spec);
+  }();
   seccomp::BpfProgram filter;
   if (!spec.seccomp.policy.empty()) {
+    const auto span = trace.span("compile the seccomp policy, or find it in the cache");
     filter = seccomp::load_or_compile(spec.seccomp.policy, spec.seccomp.origin,
                                       context.sysroot().path("var/cache/hutch/seccomp"));
   }
+  const auto span = trace.span("plan the start");
   StartPlan plan = make_plan(spec, facts, std::move(filter), context.sysroot());
   return {std::move(config), std::move(plan)};
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "base/trace.h"
 #include "cli/command.h"
 #include "cli/config_store.h"
 #include "config/container_config.h"
@@ -16,7 +17,8 @@ struct StartPreparation {
 };
 
 // config -> spec -> plan. What is set without effect is told as warnings; a setting that must not be left out
-// silently throws, as does everything that cannot be started. Changes nothing but the seccomp cache.
-StartPreparation prepare_start(CommandContext& context, config::ContainerConfig config);
+// silently throws, as does everything that cannot be started. Changes nothing but the seccomp cache. Each
+// stage is a span of the trace.
+StartPreparation prepare_start(CommandContext& context, config::ContainerConfig config, Trace& trace);
 
 }  // namespace hutch::cli

@@ -11,27 +11,20 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/raw_syscall.h"
 #include "runtime/sync_protocol.h"
 
-// Everything here runs between clone3 and exec: no allocation, no exceptions, no locks, no library state but
-// errno. libc's syscall() is used throughout, so that not even a libc wrapper's side effects are in play.
+// Everything here runs between clone3 and exec, in the memory of the process that plans: no allocation, no
+// exceptions, no locks, no library, nor its errno (base/raw_syscall.h).
 namespace hutch {
 
 namespace {
 
 constexpr int kUmountDetach = 2;              // MNT_DETACH; <sys/mount.h> clashes with <linux/mount.h>
 constexpr unsigned long kShared = 1UL << 20;  // MS_SHARED
-
-template <typename... Arguments>
-long raw(long number, Arguments... arguments) {
-  return ::syscall(number, arguments...);
-}
-
-void close_raw(int fd) {
-  if (fd >= 0) raw(SYS_close, fd);
-}
 
 std::size_t length_of(const char* text) {
   std::size_t length = 0;
@@ -46,14 +39,17 @@ class Interpreter {
 
   [[noreturn]] void run() {
     std::size_t at = 0;
+    note_time(0);
     while (at < image_.step_count) {
       const ChildStep& step = image_.steps[at];
-      if (perform(step)) {
+      const bool done = perform(step);
+      note_time(at + 1);
+      if (done) {
         ++at;
       } else if (may_skip(step)) {
         at = step.skip_to;
       } else {
-        fail(at, errno);
+        fail(at, error_);
       }
     }
     // A program always ends in exec, which does not come back here when it succeeds.
@@ -62,10 +58,31 @@ class Interpreter {
 
  private:
   ChildImage& image_;
+  int error_ = 0;  // of the last system call that failed; errno itself may be another process's
 
-  static bool may_skip(const ChildStep& step) {
+  // -1 on failure.
+  template <typename... Arguments>
+  long raw(long number, Arguments... arguments) {
+    const long result = sys::raw(number, arguments...);
+    if (result >= 0) return result;
+    error_ = static_cast<int>(-result);
+    return -1;
+  }
+
+  void close_raw(int fd) {
+    if (fd >= 0) raw(SYS_close, fd);
+  }
+
+  void note_time(std::size_t cell) {
+    if (image_.times == nullptr) return;
+    timespec now{};
+    raw(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+    image_.times[cell] = now.tv_sec * 1'000'000'000L + now.tv_nsec;
+  }
+
+  bool may_skip(const ChildStep& step) const {
     return (step.flags & ChildStep::kOptional) != 0 ||
-           ((step.flags & ChildStep::kSkipMissing) != 0 && errno == ENOENT);
+           ((step.flags & ChildStep::kSkipMissing) != 0 && error_ == ENOENT);
   }
 
   [[noreturn]] void fail(std::size_t step, int error) {
@@ -108,21 +125,48 @@ class Interpreter {
     return raw(SYS_sendmsg, image_.sync_fd, &header, MSG_NOSIGNAL) == sizeof copy;
   }
 
+  // The descriptors that come with a message go into the slots that are named behind it. Gives the size of
+  // the message itself.
+  long receive(SyncMessage& message) {
+    Slot slots[kMaxSlots];
+    iovec data[2] = {{&message, sizeof message}, {slots, sizeof slots}};
+    msghdr header{};
+    header.msg_iov = data;
+    header.msg_iovlen = 2;
+    alignas(cmsghdr) char control[CMSG_SPACE(kMaxSlots * sizeof(int))];
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+    const long count = sys::receive_spinning(image_.sync_fd, &header, MSG_CMSG_CLOEXEC, image_.spins);
+    if (count < 0) {
+      error_ = static_cast<int>(-count);
+      return -1;
+    }
+    if (count < static_cast<long>(sizeof message)) return count;
+    const cmsghdr* passed = header.msg_controllen >= sizeof(cmsghdr) ? CMSG_FIRSTHDR(&header) : nullptr;
+    const std::size_t passed_count = passed == nullptr ? 0 : (passed->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    const std::size_t named = (static_cast<std::size_t>(count) - sizeof message) / sizeof(Slot);
+    if (passed_count != named) return 0;
+    for (std::size_t at = 0; at < passed_count; ++at) {
+      fill(slots[at], reinterpret_cast<const int*>(CMSG_DATA(passed))[at]);
+    }
+    return sizeof message;
+  }
+
   bool await(SyncMessage::Type wanted) {
     SyncMessage message{};
     for (;;) {
-      const long count = raw(SYS_recvfrom, image_.sync_fd, &message, sizeof message, 0, nullptr, nullptr);
-      if (count < 0 && errno == EINTR) continue;
+      const long count = receive(message);
+      if (count < 0 && error_ == EINTR) continue;
       if (count < 0) return false;
-      // End-of-file: the supervisor is gone, so nobody would ever look after this container.
+      // End-of-file: the one who starts us is gone, so nobody would ever look after this container.
       if (count != sizeof message) return refuse(EPIPE);
       if (message.type != wanted) return refuse(EPROTO);
       return true;
     }
   }
 
-  static bool refuse(int error) {
-    errno = error;
+  bool refuse(int error) {
+    error_ = error;
     return false;
   }
 
@@ -133,7 +177,7 @@ class Interpreter {
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
     for (;;) {
       const long result = raw(SYS_openat2, dir, path, &how, sizeof how);
-      if (result >= 0 || errno != EAGAIN) return result;
+      if (result >= 0 || error_ != EAGAIN) return result;
     }
   }
 
@@ -141,7 +185,7 @@ class Interpreter {
   bool make_path(const ChildStep& step) {
     const char* path = text(step.text);
     const long existing = open_below(fd(step.dir), path, O_PATH, 0);
-    if (existing >= 0 || errno != ENOENT) return fill(step.slot, existing);
+    if (existing >= 0 || error_ != ENOENT) return fill(step.slot, existing);
     long current = open_below(fd(step.dir), ".", O_PATH | O_DIRECTORY, 0);
     while (current >= 0) {
       while (*path == '/') ++path;
@@ -157,15 +201,15 @@ class Interpreter {
       path += length;
       const bool last = *path == '\0';
       const long next = make_component(static_cast<int>(current), name, step, last);
-      const int error = errno;
+      const int error = error_;
       close_raw(static_cast<int>(current));
-      errno = error;
+      error_ = error;
       current = next;
     }
     return fill(step.slot, current);
   }
 
-  static bool abandon(long descriptor, int error) {
+  bool abandon(long descriptor, int error) {
     close_raw(static_cast<int>(descriptor));
     return refuse(error);
   }
@@ -174,9 +218,9 @@ class Interpreter {
     const bool file = last && (step.flags & ChildStep::kFile) != 0;
     if (file) {
       const long made = raw(SYS_openat, dir, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0);
-      if (made < 0 && errno != EEXIST) return -1;
+      if (made < 0 && error_ != EEXIST) return -1;
       close_raw(static_cast<int>(made));
-    } else if (raw(SYS_mkdirat, dir, name, 0755) < 0 && errno != EEXIST) {
+    } else if (raw(SYS_mkdirat, dir, name, 0755) < 0 && error_ != EEXIST) {
       return -1;
     }
     return open_below(dir, name, O_PATH, 0);
@@ -189,15 +233,15 @@ class Interpreter {
       const char* value = key + length_of(key) + 1;
       const long result = *value == '\0' ? raw(SYS_fsconfig, context, FSCONFIG_SET_FLAG, key, nullptr, 0)
                                          : raw(SYS_fsconfig, context, FSCONFIG_SET_STRING, key, value, 0);
-      if (result < 0) return abandon(context, errno);
+      if (result < 0) return abandon(context, error_);
       key = value + length_of(value) + 1;
     }
     if (raw(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0)
-      return abandon(context, errno);
+      return abandon(context, error_);
     const long mount = raw(SYS_fsmount, context, FSMOUNT_CLOEXEC, step.number);
-    const int error = errno;
+    const int error = error_;
     close_raw(static_cast<int>(context));
-    errno = error;
+    error_ = error;
     return fill(step.slot, mount);
   }
 
@@ -240,7 +284,7 @@ class Interpreter {
     const char* content = text(step.text2);
     const std::size_t length = length_of(content);
     const long written = length == 0 ? 0 : raw(SYS_write, file, content, length);
-    const int error = written < 0 ? errno : EIO;
+    const int error = written < 0 ? error_ : EIO;
     close_raw(static_cast<int>(file));
     return written == static_cast<long>(length) || refuse(error);
   }
@@ -270,9 +314,9 @@ class Interpreter {
     const long null = raw(SYS_openat, fd(step.dir), "null", O_RDWR | O_CLOEXEC);
     if (null < 0) return false;
     const bool done = stdio_from(static_cast<int>(null));
-    const int error = errno;
+    const int error = error_;
     if (null > 2) close_raw(static_cast<int>(null));
-    errno = error;
+    error_ = error;
     return done;
   }
 
@@ -284,9 +328,9 @@ class Interpreter {
     const bool done = raw(SYS_fchdir, fd(step.slot)) == 0 && raw(SYS_pivot_root, ".", ".") == 0 &&
                       raw(SYS_fchdir, old_root) == 0 && raw(SYS_umount2, ".", kUmountDetach) == 0 &&
                       raw(SYS_chdir, "/") == 0;
-    const int error = errno;
+    const int error = error_;
     close_raw(static_cast<int>(old_root));
-    errno = error;
+    error_ = error;
     if (!done) return false;
     // A peer group of its own, so that the container may share mounts among its own namespaces.
     mount_attr attributes{};
@@ -296,15 +340,17 @@ class Interpreter {
 
   bool join_keyring() {
     // ENOSYS: a kernel without keyrings has none that could leak in.
-    return raw(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) >= 0 || errno == ENOSYS;
+    return raw(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) >= 0 || error_ == ENOSYS;
   }
 
   bool become_root(const ChildStep& step) {
     if (raw(SYS_setgroups, 0, nullptr) < 0) return false;
     if (raw(SYS_setresgid, step.number, step.number, step.number) < 0) return false;
     if (raw(SYS_setresuid, step.number2, step.number2, step.number2) < 0) return false;
-    // Changing ids made us undumpable, and so /proc/self unreadable to ourselves (proc(5)).
-    return raw(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0) == 0;
+    // Changing ids made us undumpable (proc(5)). It has to stay so while the memory is that of a process with
+    // the host's rights, too: a user of the host with our new id could trace us otherwise. A memory of our
+    // own may be dumpable, and /proc/self readable to us.
+    return image_.shares_memory || raw(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0) == 0;
   }
 
   // time_namespaces(7): the namespace of unshare(2) is for children; its offsets can be set until somebody is
@@ -315,12 +361,12 @@ class Interpreter {
     if (file < 0) return false;
     const long length = static_cast<long>(length_of(offsets));
     const long written = raw(SYS_write, file, offsets, length);
-    const int error = written < 0 ? errno : EIO;
+    const int error = written < 0 ? error_ : EIO;
     close_raw(static_cast<int>(file));
     if (written != length) return refuse(error);
     const long space = raw(SYS_openat, AT_FDCWD, "/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
     if (space < 0) return false;
-    if (raw(SYS_setns, space, CLONE_NEWTIME) < 0) return abandon(space, errno);
+    if (raw(SYS_setns, space, CLONE_NEWTIME) < 0) return abandon(space, error_);
     close_raw(static_cast<int>(space));
     return true;
   }
@@ -342,14 +388,14 @@ class Interpreter {
   bool set_label(const ChildStep& step) {
     long file = raw(SYS_openat, fd(step.dir), "thread-self/attr/apparmor/current", O_WRONLY | O_CLOEXEC);
     // Kernels before 5.8 have no directory per LSM.
-    if (file < 0 && errno == ENOENT) {
+    if (file < 0 && error_ == ENOENT) {
       file = raw(SYS_openat, fd(step.dir), "thread-self/attr/current", O_WRONLY | O_CLOEXEC);
     }
     if (file < 0) return false;
     const char* label = text(step.text);
     const std::size_t length = length_of(label);
     const long written = raw(SYS_write, file, label, length);
-    const int error = written < 0 ? errno : EIO;
+    const int error = written < 0 ? error_ : EIO;
     close_raw(static_cast<int>(file));
     return written == static_cast<long>(length) || refuse(error);
   }
@@ -363,7 +409,7 @@ class Interpreter {
 
   bool change_directory(const char* path) {
     if (raw(SYS_chdir, path) == 0) return true;
-    if (errno != ENOENT) return false;
+    if (error_ != ENOENT) return false;
     if (raw(SYS_mkdirat, AT_FDCWD, path, 0755) < 0) return false;
     return raw(SYS_chdir, path) == 0;
   }
@@ -385,14 +431,14 @@ class Interpreter {
   }
 
   bool exec() {
-    // The signal mask and dispositions are the supervisor's; init starts with the kernel's defaults.
+    // The signal mask and dispositions are the kernel's defaults already.
     if (!report(SyncMessage::Type::executing)) return false;
     int error = ENOENT;
     for (const char* const* path = image_.candidates; *path != nullptr; ++path) {
       raw(SYS_execve, *path, image_.argv, image_.envp);
       // As execvp(3): a candidate that is not there gives way to the next one.
-      if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) return false;
-      if (errno == EACCES) error = EACCES;
+      if (error_ != ENOENT && error_ != ENOTDIR && error_ != EACCES) return false;
+      if (error_ == EACCES) error = EACCES;
     }
     return refuse(error);
   }
@@ -433,7 +479,6 @@ class Interpreter {
       case ChildOp::seccomp: return load_filter();
       case ChildOp::change_directory: return change_directory(text(step.text));
       case ChildOp::set_ids: return set_ids(step);
-      case ChildOp::report_ready: return report(SyncMessage::Type::ready);
       case ChildOp::exec: return exec();
       case ChildOp::fail: return refuse(static_cast<int>(step.number));
     }

@@ -340,8 +340,6 @@ class ChildPlanner {
   void start_init() {
     auto& cwd = add(ChildOp::change_directory, formatted("change to {}", spec_.init.cwd), spec_.init.origin);
     cwd.text = text(spec_.init.cwd);
-    add(ChildOp::report_ready, "report 'ready'");
-    await(SyncMessage::Type::proceed_exec, "wait for 'exec init'");
     auto& ids = add(ChildOp::set_ids, formatted("become user {}, group {}", spec_.init.uid, spec_.init.gid),
                     spec_.init.origin);
     ids.number = spec_.init.gid;

@@ -52,7 +52,6 @@ enum class ChildOp : std::uint16_t {
   seccomp,           // loads the program's filter
   change_directory,  // text; made (0755) when missing
   set_ids,           // number: gid, number2: uid; groups from the program
-  report_ready,      // tells the host that everything but the exec is done
   exec,              // argv, envp
   fail,              // fails with errno = number: fault injection by tests
 };

@@ -41,21 +41,6 @@ namespace {
 // (a dead network file system, say) must not hang the tear-down for ever.
 constexpr std::chrono::milliseconds kKillTimeout{10000};
 
-// clone3 with other threads around would copy locks that nobody will ever release in the child.
-void require_single_thread() {
-  struct stat status {};
-  check(::stat("/proc/self/task", &status), "cannot count this process's threads");
-  if (status.st_nlink != 3)
-    throw Error("the supervisor has more than one thread", EINVAL, "this is a bug in Hutch");
-}
-
-// The program with real pointers. `storage` keeps what the pointers point to.
-struct ImageStorage {
-  std::vector<const char*> candidates;
-  std::vector<char*> argv;
-  std::vector<char*> envp;
-};
-
 void fill_image(const ChildProgram& program, ImageStorage& storage, ChildImage& image) {
   const auto words = [&](const std::vector<std::uint32_t>& offsets) {
     std::vector<char*> pointers;
@@ -90,6 +75,8 @@ void remove_directory_if_empty(const std::string& path) {
 StartExecutor::StartExecutor(const StartPlan& plan, ExecutorOptions options)
     : plan_(plan),
       options_(std::move(options)),
+      trace_(TraceLane::host, options_.trace != nullptr && options_.trace->on()),
+      side_trace_(TraceLane::side, trace_.on()),
       group_(plan.cgroups, plan.state.cgroup),
       undo_([this](const std::string& name, const std::string& reason) {
         undo_failures_.push_back(formatted("cannot {}: {}", name, reason));
@@ -97,51 +84,95 @@ StartExecutor::StartExecutor(const StartPlan& plan, ExecutorOptions options)
 
 void StartExecutor::run() {
   try {
-    for (std::size_t at = 0; at < plan_.host.size(); ++at) {
-      const auto& step = plan_.host[at];
-      if (options_.log) options_.log(formatted("host {:>3}  {}", at + 1, step.text));
-      try {
-        if (options_.before_step) options_.before_step(at);
-        run_step(step);
-      } catch (const Error& error) {
-        prefer_child_failure();
-        throw error.with_origin(step.origin).with_hint(step.hint);
-      }
-    }
-    if (options_.before_step) options_.before_step(plan_.host.size());
-  } catch (...) {
+    run_main_lane();
+    undo_.dismiss();
+    side_.stop();
+    collect_trace();
+  } catch (const Error& error) {
+    side_.stop();
+    const Error failure = real_failure(error);
+    collect_trace();
     undo_.run();
-    throw;
+    throw failure;
   }
-  // The container lives on its own copies now.
-  for (auto& slot : slots_) slot.reset();
-  id_map_namespace_.reset();
-  net_namespace_.reset();
-  socket_.reset();
 }
 
-void StartExecutor::run_step(const HostStep& step) {
-  std::visit([this](const auto& action) { perform(action); }, step.action);
+void StartExecutor::run_main_lane() {
+  for (std::size_t at = 0; at < plan_.host.size(); ++at) {
+    if (plan_.host[at].lane == HostLane::main) {
+      run_step(at, trace_);
+    } else if (side_begin_ == 0) {
+      begin_side_lane(at);
+    }
+  }
+  if (options_.before_step) options_.before_step(plan_.host.size());
+}
+
+void StartExecutor::begin_side_lane(std::size_t at) {
+  side_begin_ = at;
+  std::vector<std::function<void()>> steps;
+  for (; at < plan_.host.size() && plan_.host[at].lane == HostLane::side; ++at) {
+    steps.emplace_back([this, at] { run_step(at, side_trace_); });
+  }
+  side_.run(std::move(steps));
+  placement_.move_away(side_.thread());
+}
+
+void StartExecutor::run_step(std::size_t at, Trace& trace) {
+  const HostStep& step = plan_.host[at];
+  if (options_.log) options_.log(formatted("host {:>3}  {}", at + 1, step.text));
+  const auto span = trace.span(step.text);
+  try {
+    if (options_.before_step) options_.before_step(at);
+    std::visit([this](const auto& action) { perform(action); }, step.action);
+  } catch (const Error& error) {
+    throw error.with_origin(step.origin).with_hint(step.hint);
+  }
+}
+
+void StartExecutor::push_undo(std::string name, UndoStack::Action action) {
+  const std::lock_guard lock(undo_mutex_);
+  undo_.push(std::move(name), std::move(action));
 }
 
 void StartExecutor::perform(const host::MakeStateDirectory&) {
   const std::string path = state_directory(plan_.sysroot, plan_.spec.vmid);
   make_directories(plan_.sysroot.path("run/hutch"));
   check(::mkdir(path.c_str(), 0700), formatted("cannot create '{}'", path));
-  undo_.push("remove " + path, [path] { remove_tree(AT_FDCWD, path); });
+  push_undo("remove " + path, [path] { remove_tree(AT_FDCWD, path); });
 }
 
 void StartExecutor::perform(const host::CreateCgroup& step) {
-  group_.create(step.writes);
-  undo_.push("remove cgroup " + group_.path(), [this] {
+  group_.create_unified(step.writes);
+  push_undo("remove cgroup " + group_.path(), [this] {
     cgroupv2::kill_all(group_.directory());
     group_.remove(kKillTimeout);
   });
 }
 
+// Removed together with the cgroup2 group.
+void StartExecutor::perform(const host::CreateV1Cgroups& step) {
+  group_.create_v1(step.writes);
+}
+
+void StartExecutor::perform(const host::MakeSupervisor&) {
+  int ends[2];
+  check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "cannot create a socket pair");
+  sync_.reset(ends[0]);
+  SupervisorSetup setup;
+  setup.vmid = plan_.spec.vmid;
+  setup.restart_command = options_.restart_command;
+  setup.environment = options_.supervisor_environment;
+  setup.host_mounts = options_.host_mounts;
+  // A process may only enter a time namespace when it shares its memory with no other (time_namespaces(7)).
+  setup.share_memory = !plan_.spec.namespaces.time;
+  supervisor_.emplace(setup, UniqueFd(ends[1]), placement_);
+  push_undo("end the supervisor", [this] { supervisor_->dismiss(); });
+}
+
 void StartExecutor::perform(const host::LoadAppArmorProfile& step) {
   load_profile(step.text, step.name, plan_.sysroot.path("var/cache/hutch/apparmor"));
-  undo_.push("unload AppArmor profile " + step.name, [name = step.name] { unload_profile(name); });
+  push_undo("unload AppArmor profile " + step.name, [name = step.name] { unload_profile(name); });
 }
 
 void StartExecutor::perform(const host::UnshareMounts&) {
@@ -161,18 +192,18 @@ void StartExecutor::perform(const host::MountVolume& step) {
   }
   const std::string path = rootfs_path();
   const std::string parent = path.substr(0, path.rfind('/'));
-  undo_.push("remove " + path, [path, parent] {
+  push_undo("remove " + path, [path, parent] {
     remove_directory_if_empty(path);
     remove_directory_if_empty(parent);
   });
   plain_rootfs_ = mount_rootfs(step.volume, id_map, path, step.expected_owner);
-  undo_.push("unmount " + path,
-             [path] { check(::umount2(path.c_str(), MNT_DETACH), formatted("cannot unmount '{}'", path)); });
+  push_undo("unmount " + path,
+            [path] { check(::umount2(path.c_str(), MNT_DETACH), formatted("cannot unmount '{}'", path)); });
 }
 
 void StartExecutor::perform(const host::PinRootfs&) {
   rootfs_pin_ = open_pin(rootfs_path());
-  undo_.push("let go of the rootfs", [this] { rootfs_pin_.reset(); });
+  push_undo("let go of the rootfs", [this] { rootfs_pin_.reset(); });
 }
 
 void StartExecutor::perform(const host::SetUpGuest&) {
@@ -197,45 +228,30 @@ void StartExecutor::perform(const host::OpenSource& step) {
 }
 
 void StartExecutor::perform(const host::Spawn& step) {
-  int ends[2];
-  check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "cannot create a socket pair");
-  UniqueFd host_end(ends[0]);
-  const UniqueFd child_end(ends[1]);
-  ImageStorage storage;
-  ChildImage image{};
-  fill_image(plan_.child, storage, image);
-  image.sync_fd = child_end.get();
-  for (std::size_t slot = 0; slot < kMaxSlots; ++slot) image.slots[slot] = slots_[slot].get();
+  ChildImage& image = supervisor_->image();
+  fill_image(plan_.child, image_storage_, image);
+  for (int& slot : image.slots) slot = -1;
+  if (trace_.on()) {
+    child_times_.emplace(image.step_count + 1);
+    image.times = child_times_->cells();
+  }
   const UniqueFd cgroup = group_.open_inner();
-  int pidfd = -1;
-  clone_args args{};
-  args.flags = step.clone_flags | CLONE_PIDFD | CLONE_INTO_CGROUP;
-  args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
-  args.exit_signal = SIGCHLD;
-  args.cgroup = static_cast<__u64>(cgroup.get());
-  require_single_thread();
-  const pid_t pid = sys::clone3(args);
-  if (pid == 0) {
-    // With our end open in the child, the child would never see the supervisor's death.
-    ::close(host_end.get());
-    run_child(image);
+  supervisor_->spawn(step.clone_flags, cgroup.get());
+  // Before the group goes: not all of its processes may be killable by it (an older kernel's cgroup.kill).
+  push_undo("kill the container", [this] { supervisor_->dismiss(); });
+}
+
+void StartExecutor::perform(const host::AwaitSpawned&) {
+  placement_.spin([this] { return supervisor_->has_answer(); });
+  try {
+    Supervisor::FirstProcess first = supervisor_->await_spawned();
+    init_pid_ = first.pid;
+    init_pidfd_ = std::move(first.pidfd);
+  } catch (const Error& error) {
+    throw error.with_context("cannot create the container's first process")
+        .with_hint(error.error_number() == ENOSPC ? "a limit of /proc/sys/user/max_*_namespaces is reached"
+                                                  : "");
   }
-  if (pid < 0) {
-    throw_errno("cannot create the container's first process",
-                errno == ENOSPC ? "a limit of /proc/sys/user/max_*_namespaces is reached" : "");
-  }
-  init_pid_ = pid;
-  init_pidfd_.reset(pidfd);
-  init_reaped_ = false;
-  sync_ = std::move(host_end);
-  undo_.push("kill the container", [this] {
-    if (init_reaped_) return;
-    // ESRCH: it is dead and only has to be collected.
-    if (sys::pidfd_send_signal(init_pidfd_.get(), SIGKILL) < 0 && errno != ESRCH) {
-      throw_errno("cannot kill init");
-    }
-    reap_init();
-  });
 }
 
 void StartExecutor::perform(const host::WriteIdMaps&) {
@@ -245,8 +261,18 @@ void StartExecutor::perform(const host::WriteIdMaps&) {
 void StartExecutor::perform(const host::Proceed& step) {
   SyncMessage message{};
   message.type = step.message;
+  std::vector<std::byte> bytes(sizeof message);
+  std::memcpy(bytes.data(), &message, sizeof message);
+  std::vector<int> descriptors;
+  for (std::size_t at = 0; at < kMaxSlots; ++at) {
+    if (!slots_[at]) continue;
+    descriptors.push_back(slots_[at].get());
+    const auto slot = static_cast<Slot>(at);
+    const auto name = std::as_bytes(std::span(&slot, 1));
+    bytes.insert(bytes.end(), name.begin(), name.end());
+  }
   try {
-    send_with_fd(sync_.get(), &message, sizeof message);
+    send_with_fds(sync_.get(), bytes.data(), bytes.size(), descriptors);
   } catch (const Error& error) {
     if (error.error_number() != EPIPE && error.error_number() != ECONNRESET) throw;
     // The child is gone; it has said why, or died.
@@ -254,6 +280,12 @@ void StartExecutor::perform(const host::Proceed& step) {
     }
     throw_child_death();
   }
+  for (auto& slot : slots_) slot.reset();
+}
+
+void StartExecutor::perform(const host::AwaitSide& step) {
+  placement_.spin([&] { return side_.passed(step.step - side_begin_ + 1); });
+  side_.wait_for(step.step - side_begin_ + 1);
 }
 
 void StartExecutor::perform(const host::OpenTasks& step) {
@@ -304,7 +336,7 @@ void StartExecutor::perform(const host::CreateLink& step) {
   request.master_index = step.bridge_index;
   request.host_up = !step.link.link_down;
   netlink::create_veth(socket(), request);
-  undo_.push("delete link " + request.host_name, [this, name = request.host_name] {
+  push_undo("delete link " + request.host_name, [this, name = request.host_name] {
     try {
       netlink::delete_link(socket(), name);
     } catch (const Error& error) {
@@ -336,38 +368,34 @@ void StartExecutor::perform(const host::ConfigureLink& step) {
   netlink::configure_interface(inside, setup);
 }
 
-void StartExecutor::perform(const host::AwaitReady&) {
-  for (;;) {
-    const auto message = receive();
-    if (!message) throw_child_death();
-    if (message->type == SyncMessage::Type::ready) return log_child_steps(ChildOp::report_ready);
-  }
-}
-
 void StartExecutor::perform(const host::WriteState&) {
   ContainerState state = plan_.state;
-  const auto init = identify_process(init_pid_);
-  const auto supervisor = identify_process(::getpid());
-  if (!init || !supervisor) throw_child_death();
-  state.init = *init;
+  const auto supervisor = identify_process(supervisor_->pid());
+  if (!supervisor) throw Error("the supervisor was killed");
   state.supervisor = *supervisor;
   const UniqueFd directory =
       open_file(AT_FDCWD, state_directory(plan_.sysroot, plan_.spec.vmid), O_RDONLY | O_DIRECTORY);
   const auto write = [&](const std::string& name, std::string_view content) {
-    const UniqueFd file = open_file(directory.get(), name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    UniqueFd file = open_file(directory.get(), name, O_WRONLY | O_CREAT | O_EXCL, 0600);
     write_fd(file.get(), content, name);
+    return file;
   };
+  record_ = write(kUnpublishedState, print_state(state));
   const auto& filter = plan_.child.filter;
   if (!filter.empty()) {
     write("seccomp", {reinterpret_cast<const char*>(filter.data()), filter.size() * sizeof(sock_filter)});
   }
-  write("state.new", print_state(state));
+}
+
+void StartExecutor::perform(const host::RecordInit&) {
+  const auto init = identify_process(init_pid_);
+  if (!init) throw_child_death();
+  write_fd(record_.get(), print_init(*init), kUnpublishedState);
+  record_.reset();
 }
 
 void StartExecutor::perform(const host::PublishState&) {
-  const std::string directory = state_directory(plan_.sysroot, plan_.spec.vmid);
-  check(::rename((directory + "/state.new").c_str(), (directory + "/state").c_str()),
-        "cannot publish the state record");
+  publish_state(plan_.sysroot, plan_.spec.vmid);
 }
 
 void StartExecutor::perform(const host::AwaitExec&) {
@@ -380,6 +408,16 @@ void StartExecutor::perform(const host::AwaitExec&) {
   log_child_steps(ChildOp::exec);
 }
 
+void StartExecutor::perform(const host::CommitSupervisor&) {
+  std::vector<int> kept;
+  for (const auto& terminal : terminals_) {
+    if (terminal) kept.push_back(terminal.get());
+  }
+  const bool has_console = !terminals_.empty() && terminals_.front();
+  if (rootfs_pin_) kept.push_back(rootfs_pin_.get());
+  supervisor_->commit(kept, has_console);
+}
+
 // The child itself cannot log; what it must have done by now is known from where it is.
 void StartExecutor::log_child_steps(ChildOp last) {
   if (!options_.log) return;
@@ -390,7 +428,35 @@ void StartExecutor::log_child_steps(ChildOp last) {
   }
 }
 
+void StartExecutor::collect_trace() {
+  if (!trace_.on()) return;
+  trace_child_steps();
+  for (const auto* trace : {&trace_, &side_trace_}) {
+    for (const auto& span : trace->spans()) options_.trace->add(span);
+  }
+}
+
+void StartExecutor::trace_child_steps() {
+  if (!child_times_) return;
+  const std::int64_t* times = child_times_->cells();
+  std::int64_t begin = times[0];
+  for (std::size_t step = 0; step < plan_.child.steps.size() && begin != 0; ++step) {
+    const bool last = plan_.child.steps[step].op == ChildOp::exec;
+    // A successful exec never comes back to note its end; a step that was jumped over has none either.
+    const std::int64_t end = last ? trace_clock() : times[step + 1];
+    if (end == 0) continue;
+    trace_.add({plan_.child.info[step].text, TraceLane::child, init_pid_, begin, end});
+    begin = end;
+  }
+  child_times_.reset();
+}
+
 std::optional<SyncMessage> StartExecutor::receive() {
+  const auto readable = [this] {
+    pollfd state{sync_.get(), POLLIN, 0};
+    return ::poll(&state, 1, 0) != 0;
+  };
+  placement_.spin(readable);
   SyncMessage message{};
   ReceivedMessage received = receive_with_fd(sync_.get(), &message, sizeof message);
   if (received.size == 0) return std::nullopt;
@@ -407,10 +473,15 @@ std::optional<SyncMessage> StartExecutor::receive() {
   return message;
 }
 
-void StartExecutor::prefer_child_failure() {
-  pollfd ready{sync_.get(), POLLIN, 0};
-  while (sync_ && ::poll(&ready, 1, 0) > 0 && receive()) {
+Error StartExecutor::real_failure(const Error& failure) {
+  try {
+    pollfd ready{sync_.get(), POLLIN, 0};
+    while (sync_ && ::poll(&ready, 1, 0) > 0 && receive()) {
+    }
+  } catch (const Error& reported) {
+    return reported;
   }
+  return failure;
 }
 
 void StartExecutor::throw_child_failure(const SyncMessage& message) const {
@@ -421,7 +492,7 @@ void StartExecutor::throw_child_failure(const SyncMessage& message) const {
 }
 
 void StartExecutor::throw_child_death() {
-  const int status = reap_init();
+  const int status = supervisor_->reap();
   if (WIFSIGNALED(status)) {
     const char* name = sigabbrev_np(WTERMSIG(status));
     throw Error(formatted("the container's first process was killed by SIG{} while it started",
@@ -431,15 +502,6 @@ void StartExecutor::throw_child_death() {
                                             : "does the seccomp policy allow what a start needs?");
   }
   throw Error("the container's first process ended while it started", 0);
-}
-
-int StartExecutor::reap_init() {
-  if (init_reaped_) return init_status_;
-  while (::waitpid(init_pid_, &init_status_, 0) < 0) {
-    if (errno != EINTR) throw_errno("cannot wait for init");
-  }
-  init_reaped_ = true;
-  return init_status_;
 }
 
 }  // namespace hutch

@@ -4,16 +4,23 @@
 
 #include <array>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/files.h"
+#include "base/trace.h"
 #include "base/undo.h"
 #include "base/unique_fd.h"
 #include "cgroupv2/group.h"
 #include "netlink/socket.h"
+#include "runtime/child_times.h"
+#include "runtime/cpu_placement.h"
+#include "runtime/side_lane.h"
 #include "runtime/start_plan.h"
+#include "runtime/supervisor.h"
 
 namespace hutch {
 
@@ -21,40 +28,46 @@ struct ExecutorOptions {
   // Edits the guest's files; gets the mounted rootfs and the ids that its root has in this view of it. Unset:
   // nothing is edited.
   std::function<void(int rootfs_fd, Owner root)> set_up_guest;
+  // See SupervisorSetup.
+  std::vector<std::string> restart_command;
+  std::vector<std::string> supervisor_environment;
+  int host_mounts = -1;
   // Told about each host step before it runs, and about the child's steps once they are done (`--debug`).
   std::function<void(const std::string& line)> log;
-  // Called before host step `index`, and once with the number of steps after the last one; what it throws is
-  // that step's failure. For fault injection by tests.
+  // Gets a span for each step of both sides; unset or switched off: nothing is measured.
+  Trace* trace = nullptr;
+  // Called before host step `index`, in the thread that runs it, and once with the number of steps after the
+  // last one; what it throws is that step's failure. For fault injection by tests.
   std::function<void(std::size_t index)> before_step;
 };
 
-// Runs the host's side of a StartPlan in the supervisor. Every step registers its undo right after it; when a
-// step fails, everything done so far is taken back in reverse order and the failure is thrown, with the step,
-// the config line and the hint. After a success the same undo stack is the container's tear-down.
+// A child's program with real pointers, and what they point to.
+struct ImageStorage {
+  std::vector<const char*> candidates;
+  std::vector<char*> argv;
+  std::vector<char*> envp;
+};
+
+// Runs the host's steps of a StartPlan, in the calling thread and one beside it. Every step registers its
+// undo right after it; when a step fails, everything done so far is taken back in reverse order and the
+// failure is thrown, with the step, the config line and the hint. After a success nothing is taken back: the
+// container's tear-down goes by its state record (runtime/stop.h).
 class StartExecutor {
  public:
   StartExecutor(const StartPlan& plan, ExecutorOptions options);
 
-  // Returns when init has been executed. The calling process must have no other thread (checked).
+  // Returns when init has been executed. The caller is in a private mount namespace afterwards, if it got
+  // that far (host::UnshareMounts). The calling process must be the only one that shares its memory.
   void run();
 
-  // Takes everything back: kills what still runs, removes links, cgroups, mounts and the state directory.
-  // Failures of single undos are collected in `undo_failures`.
-  void tear_down() noexcept { undo_.run(); }
+  // Failures of single undos, after run() has thrown.
   const std::vector<std::string>& undo_failures() const { return undo_failures_; }
-
-  pid_t init_pid() const { return init_pid_; }
-  int init_pidfd() const { return init_pidfd_.get(); }
-  // True once init's status has been collected (by reap_init or by tear_down).
-  bool init_reaped() const { return init_reaped_; }
-  // Waits for init to end and gives its wait status.
-  int reap_init();
-  // Master of the console's pty; -1 when the container has no console.
-  int console() const { return terminals_.empty() ? -1 : terminals_.front().get(); }
 
  private:
   const StartPlan& plan_;
   ExecutorOptions options_;
+  Trace trace_;
+  Trace side_trace_;
   std::vector<std::string> undo_failures_;
   cgroupv2::Group group_;
   std::array<UniqueFd, kMaxSlots> slots_;
@@ -63,18 +76,29 @@ class StartExecutor {
   UniqueFd rootfs_pin_;    // held as long as the container lives
   UniqueFd sync_;
   std::size_t child_steps_logged_ = 0;
+  std::optional<ChildTimes> child_times_;
+  UniqueFd record_;  // the state record, until it is complete
+  ImageStorage image_storage_;
+  CpuPlacement placement_;
+  std::optional<Supervisor> supervisor_;
   pid_t init_pid_ = -1;
   UniqueFd init_pidfd_;
-  bool init_reaped_ = true;
-  int init_status_ = 0;
   std::optional<netlink::Socket> socket_;
   std::optional<UniqueFd> net_namespace_;
   std::vector<UniqueFd> terminals_;  // masters of the container's ptys, by HandedFd
-  UndoStack undo_;                   // last: its actions use the members above
+  std::mutex undo_mutex_;            // both lanes register undos
+  UndoStack undo_;                   // its actions use the members above
+  std::size_t side_begin_ = 0;       // index of the side lane's first step
+  SideLane side_;                    // last: it is waited for before anything else goes
 
-  void run_step(const HostStep& step);
+  void run_main_lane();
+  void run_step(std::size_t at, Trace& trace);
+  void begin_side_lane(std::size_t at);
+  void push_undo(std::string name, UndoStack::Action action);
   void perform(const host::MakeStateDirectory& step);
   void perform(const host::CreateCgroup& step);
+  void perform(const host::CreateV1Cgroups& step);
+  void perform(const host::MakeSupervisor& step);
   void perform(const host::LoadAppArmorProfile& step);
   void perform(const host::UnshareMounts& step);
   void perform(const host::OpenIdMapNamespace& step);
@@ -85,6 +109,7 @@ class StartExecutor {
   void perform(const host::BuildDev& step);
   void perform(const host::OpenSource& step);
   void perform(const host::Spawn& step);
+  void perform(const host::AwaitSpawned& step);
   void perform(const host::WriteIdMaps& step);
   void perform(const host::Proceed& step);
   void perform(const host::OpenTasks& step);
@@ -94,20 +119,25 @@ class StartExecutor {
   void perform(const host::SetRlimit& step);
   void perform(const host::CreateLink& step);
   void perform(const host::ConfigureLink& step);
-  void perform(const host::AwaitReady& step);
+  void perform(const host::AwaitSide& step);
   void perform(const host::WriteState& step);
+  void perform(const host::RecordInit& step);
   void perform(const host::PublishState& step);
   void perform(const host::AwaitExec& step);
+  void perform(const host::CommitSupervisor& step);
 
   void log_child_steps(ChildOp last);
+  void trace_child_steps();
+  void collect_trace();
   netlink::Socket& socket();
   int net_namespace();
   std::string rootfs_path() const { return rootfs_mount_path(plan_.sysroot, plan_.spec.vmid); }
   // One message of the child; nothing at end-of-file. A passed descriptor lands in terminals_. A `failed`
   // is thrown.
   std::optional<SyncMessage> receive();
-  // Throws the child's own failure if it has reported one: what the host stumbled over is then only its echo.
-  void prefer_child_failure();
+  // What the user has to be told when the host's side failed with `failure`: what the child has reported, if
+  // it has; the host's failure is then only the echo.
+  Error real_failure(const Error& failure);
   [[noreturn]] void throw_child_failure(const SyncMessage& message) const;
   [[noreturn]] void throw_child_death();
 };

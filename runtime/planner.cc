@@ -28,26 +28,33 @@ class HostPlanner {
     choose_limits();
     add(host::MakeStateDirectory{},
         formatted("make directory {}", state_directory(plan_.sysroot, spec_.vmid)), "remove");
+    add(host::UnshareMounts{}, "unshare the mount namespace");
+    add(host::MakeSupervisor{}, "make the supervisor", "end it");
+    add(host::WriteState{}, "write the state record", "remove");
     add(host::CreateCgroup{limits_}, formatted("create cgroup {} and {}/ns", group_, group_), "remove");
-    load_profile();
+    spawn();
+    const std::size_t mapped = side_lane();
+    // What the child needs for its mounts goes first, so that both sides have something to do.
     volumes();
     child_.root = plan_.child.new_slot();
     add(host::OpenRoot{child_.root}, "open the rootfs as a detached tree");
     if (spec_.autodev) build_dev();
     sources();
-    open_tasks();
-    spawn();
+    v1_cgroups();
+    add(host::AwaitSide{mapped}, "wait for the id maps");
+    send(SyncMessage::Type::proceed_mapped, "send 'mapped'");
+    load_profile();
     limits();
-    links();
-    // Not before the links are there: a child that may only use the CPU we run on would stop us in the
-    // middle.
+    device_filter();
+    delegate();
+    rlimits();
+    add(host::RecordInit{}, "add the first process to the state record");
+    // A child that may only use the CPU we run on would stop us in the middle: the links come first.
+    add(host::AwaitSide{last_side_}, "wait for the links");
     send(SyncMessage::Type::proceed_limited, "send 'limited'");
-    restrictions();
-    add(host::WriteState{}, "write the state record", "remove");
-    add(host::AwaitReady{}, "wait for the child to be ready");
-    add(host::PublishState{}, "publish the state record");
-    send(SyncMessage::Type::proceed_exec, "send 'exec init'");
     add(host::AwaitExec{}, "wait for init to be executed");
+    add(host::PublishState{}, "publish the state record");
+    add(host::CommitSupervisor{}, "leave the container to its supervisor");
   }
 
   const ChildPlanInput& child() const { return child_; }
@@ -59,10 +66,40 @@ class HostPlanner {
   std::string group_;
   std::vector<cgroupv2::PlacedWrite> limits_;
   ChildPlanInput child_;
+  HostLane lane_ = HostLane::main;
+  std::size_t last_side_ = 0;
 
   HostStep& add(HostAction action, std::string text, std::string undo = {}, Origin origin = {}) {
-    plan_.host.push_back({std::move(action), std::move(text), std::move(undo), std::move(origin), {}});
+    if (lane_ == HostLane::side) last_side_ = plan_.host.size();
+    plan_.host.push_back({std::move(action), lane_, std::move(text), std::move(undo), std::move(origin), {}});
     return plan_.host.back();
+  }
+
+  // What needs the first process and nothing else. Gives the step after which the id maps are written.
+  std::size_t side_lane() {
+    lane_ = HostLane::side;
+    add(host::AwaitSpawned{}, "wait for the first process");
+    if (spec_.namespaces.user) {
+      add(host::WriteIdMaps{}, "write the id maps:" + id_map_text(), "",
+          spec_.id_map.uids.empty() ? Origin{} : spec_.id_map.uids.front().origin);
+    }
+    const std::size_t mapped = last_side_;
+    links();
+    lane_ = HostLane::main;
+    return mapped;
+  }
+
+  void v1_cgroups() {
+    const bool any = std::any_of(limits_.begin(), limits_.end(),
+                                 [&](auto& write) { return write.hierarchy != facts_.cgroups.unified; });
+    if (!any) return;
+    add(host::CreateV1Cgroups{limits_}, formatted("create cgroup {} on the v1 hierarchies", group_));
+    open_tasks();
+  }
+
+  void delegate() {
+    const Owner owner = inner_root(spec_);
+    add(host::DelegateCgroup{owner.gid}, formatted("delegate cgroup {}/ns to group {}", group_, owner.gid));
   }
 
   void send(SyncMessage::Type message, std::string text) { add(host::Proceed{message}, std::move(text)); }
@@ -107,7 +144,6 @@ class HostPlanner {
   }
 
   void volumes() {
-    add(host::UnshareMounts{}, "unshare the mount namespace");
     std::vector<const VolumeSpec*> all = {&spec_.rootfs};
     for (const auto& volume : spec_.mount_points) all.push_back(&volume);
     const bool any =
@@ -189,11 +225,6 @@ class HostPlanner {
       names += formatted(" {}", flag.second);
     }
     add(step, formatted("clone into cgroup {}/ns with new namespaces:{}", group_, names), "kill");
-    if (wanted.user) {
-      add(host::WriteIdMaps{}, "write the id maps:" + id_map_text(), "",
-          spec_.id_map.uids.empty() ? Origin{} : spec_.id_map.uids.front().origin);
-    }
-    send(SyncMessage::Type::proceed_mapped, "send 'mapped'");
   }
 
   std::string id_map_text() const {
@@ -213,14 +244,15 @@ class HostPlanner {
     }
   }
 
-  void restrictions() {
+  void device_filter() {
     if (cgroupv2::needs_device_filter(spec_.devices)) {
       add(host::AttachDeviceFilter{cgroupv2::device_program(spec_.devices)},
           formatted("attach the device filter: {} rules, else {}", spec_.devices.rules.size(),
                     spec_.devices.allow_by_default ? "allow" : "deny"));
     }
-    const Owner owner = inner_root(spec_);
-    add(host::DelegateCgroup{owner.gid}, formatted("delegate cgroup {}/ns to group {}", group_, owner.gid));
+  }
+
+  void rlimits() {
     for (const auto& limit : spec_.rlimits) {
       resolve_rlimit(limit);
       const auto side = [](const std::optional<std::uint64_t>& value) {

@@ -22,11 +22,13 @@ std::string rootfs_mount_path(const Sysroot& sysroot, std::uint32_t vmid) {
 
 std::string print_plan(const StartPlan& plan) {
   std::string text = formatted(
-      "# start of CT {}: the host's steps, then the child's, which run beside each other\n", plan.spec.vmid);
-  text += "# between clone and exec ('send' and 'wait for' are where they meet)\n";
+      "# start of CT {}: the host's steps, then the child's; those of 'side' run beside the others of\n"
+      "# the host, the child's beside both ('send' and 'wait for' are where they meet)\n",
+      plan.spec.vmid);
   for (std::size_t at = 0; at < plan.host.size(); ++at) {
     const auto& step = plan.host[at];
-    text += step_line("host", at + 1, step.text, step.origin, step.undo);
+    text +=
+        step_line(step.lane == HostLane::side ? "side" : "host", at + 1, step.text, step.origin, step.undo);
   }
   for (std::size_t at = 0; at < plan.child.steps.size(); ++at) {
     const auto& info = plan.child.info[at];

@@ -24,9 +24,16 @@ namespace hutch {
 namespace host {
 
 struct MakeStateDirectory {};
+// The group on the cgroup2 tree, which the first process is cloned into.
 struct CreateCgroup {
-  std::vector<cgroupv2::PlacedWrite> writes;  // decides which hierarchies are needed
+  std::vector<cgroupv2::PlacedWrite> writes;  // decides which controllers are enabled
 };
+// The same group on the v1 hierarchies that have limits.
+struct CreateV1Cgroups {
+  std::vector<cgroupv2::PlacedWrite> writes;
+};
+// The process that init will be a child of (runtime/supervisor.h).
+struct MakeSupervisor {};
 struct LoadAppArmorProfile {
   std::string name;
   std::string text;
@@ -53,9 +60,11 @@ struct OpenSource {
   Slot slot = kNoSlot;
   MountSpec mount;
 };
+// Asks the supervisor for the first process, and goes on meanwhile.
 struct Spawn {
   std::uint64_t clone_flags = 0;
 };
+struct AwaitSpawned {};
 struct WriteIdMaps {};
 struct Proceed {
   SyncMessage::Type message{};
@@ -87,24 +96,38 @@ struct CreateLink {
 struct ConfigureLink {
   LinkSpec link;
 };
-struct AwaitReady {};
-// Under another name until the container runs; then PublishState gives it the one that others look for.
+// Until the side lane is done with everything up to `step` (an index into StartPlan::host).
+struct AwaitSide {
+  std::size_t step = 0;
+};
+// Under another name until the container runs, for whoever has to clean up after a start that died; then
+// PublishState gives it the name that others look for. Not before: they would join a container that still
+// has the host's root.
 struct WriteState {};
-struct PublishState {};
+struct RecordInit {};
 struct AwaitExec {};
+struct PublishState {};
+// The supervisor watches over the container from here on.
+struct CommitSupervisor {};
 
 }  // namespace host
 
 using HostAction =
-    std::variant<host::MakeStateDirectory, host::CreateCgroup, host::LoadAppArmorProfile, host::UnshareMounts,
-                 host::OpenIdMapNamespace, host::MountVolume, host::PinRootfs, host::SetUpGuest,
-                 host::OpenRoot, host::BuildDev, host::OpenSource, host::Spawn, host::WriteIdMaps,
-                 host::Proceed, host::OpenTasks, host::ApplyLimits, host::AttachDeviceFilter,
-                 host::DelegateCgroup, host::SetRlimit, host::CreateLink, host::ConfigureLink,
-                 host::WriteState, host::AwaitReady, host::PublishState, host::AwaitExec>;
+    std::variant<host::MakeStateDirectory, host::CreateCgroup, host::CreateV1Cgroups, host::MakeSupervisor,
+                 host::LoadAppArmorProfile, host::UnshareMounts, host::OpenIdMapNamespace, host::MountVolume,
+                 host::PinRootfs, host::SetUpGuest, host::OpenRoot, host::BuildDev, host::OpenSource,
+                 host::Spawn, host::AwaitSpawned, host::WriteIdMaps, host::Proceed, host::OpenTasks,
+                 host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup, host::SetRlimit,
+                 host::CreateLink, host::ConfigureLink, host::AwaitSide, host::WriteState, host::RecordInit,
+                 host::AwaitExec, host::PublishState, host::CommitSupervisor>;
+
+// Which thread of the starting process runs a step. The side lane's steps stand one after the other in the
+// plan; the lane begins when the main lane comes to the first of them.
+enum class HostLane : std::uint8_t { main, side };
 
 struct HostStep {
   HostAction action;
+  HostLane lane = HostLane::main;
   std::string text;  // "create cgroup lxc/100"
   std::string undo;  // what taking it back means; empty: nothing to take back
   Origin origin;

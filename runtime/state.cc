@@ -143,6 +143,10 @@ std::optional<UniqueFd> open_process(const ProcessIdentity& process) {
   return fd;
 }
 
+std::string print_init(const ProcessIdentity& init) {
+  return formatted("init {} {}\n", init.pid, init.start_time);
+}
+
 std::string print_state(const ContainerState& state) {
   std::string text;
   for (const auto& field : fields()) field.print(state, text);
@@ -173,6 +177,19 @@ ContainerState parse_state(std::string_view text, const std::string& source) {
 
 std::string state_directory(const Sysroot& sysroot, std::uint32_t vmid) {
   return sysroot.path(formatted("run/hutch/{}", vmid));
+}
+
+void publish_state(const Sysroot& sysroot, std::uint32_t vmid) {
+  const std::string directory = state_directory(sysroot, vmid);
+  check(::rename((directory + "/" + kUnpublishedState).c_str(), (directory + "/state").c_str()),
+        "cannot publish the state record");
+}
+
+std::optional<ContainerState> read_unpublished_state(const Sysroot& sysroot, std::uint32_t vmid) {
+  const std::string path = state_directory(sysroot, vmid) + "/" + kUnpublishedState;
+  const auto text = read_file_if_exists(AT_FDCWD, path);
+  if (!text) return std::nullopt;
+  return parse_state(*text, path);
 }
 
 std::optional<ContainerState> read_state(const Sysroot& sysroot, std::uint32_t vmid) {

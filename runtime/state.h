@@ -56,9 +56,20 @@ struct ContainerState {
 std::string print_state(const ContainerState& state);
 ContainerState parse_state(std::string_view text, const std::string& source);
 
+// The line about init alone, to be added to a record without it.
+std::string print_init(const ProcessIdentity& init);
+
 // "<root>/run/hutch/100"
 std::string state_directory(const Sysroot& sysroot, std::uint32_t vmid);
 
+// The name of the record as long as the container has not started: only for cleaning up after a start that
+// died.
+inline constexpr const char* kUnpublishedState = "state.new";
+// Gives a complete record the name that all others look for.
+void publish_state(const Sysroot& sysroot, std::uint32_t vmid);
+
+// The unpublished record, without init; nothing when there is none.
+std::optional<ContainerState> read_unpublished_state(const Sysroot& sysroot, std::uint32_t vmid);
 // The record, whether or not the container still runs; nothing when there is none.
 std::optional<ContainerState> read_state(const Sysroot& sysroot, std::uint32_t vmid);
 // The record of a container whose init is alive right now, else nothing.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,8 +16,8 @@
 #include "base/text.h"
 #include "cgroupv2/freezer.h"
 #include "cgroupv2/group.h"
-#include "netlink/link.h"
 #include "runtime/apparmor.h"
+#include "runtime/link_removal.h"
 #include "runtime/start_plan.h"
 
 namespace hutch {
@@ -40,42 +41,39 @@ bool wait_for_end(int pidfd, Clock::time_point deadline) {
   }
 }
 
-// A clean stop is complete when the supervisor is gone; without one the caller cleans up.
+void require_end(int supervisor, const ContainerState& state) {
+  if (wait_for_end(supervisor, Clock::now() + kCleanUpTimeout)) return;
+  throw Error(formatted("the supervisor of CT {} (pid {}) does not finish cleaning up", state.vmid,
+                        state.supervisor.pid),
+              ETIMEDOUT, "see what it waits for in /proc/<pid>/stack");
+}
+
+// A clean stop is complete when the supervisor is gone; without one the caller cleans up. Only after this
+// very container: who waits without the lock may find that the next start has begun.
 void wait_for_clean_up(const Sysroot& sysroot, const ContainerState& state,
                        const std::optional<UniqueFd>& supervisor) {
-  if (supervisor && !wait_for_end(supervisor->get(), Clock::now() + kCleanUpTimeout)) {
-    throw Error(formatted("the supervisor of CT {} (pid {}) does not finish cleaning up", state.vmid,
-                          state.supervisor.pid),
-                ETIMEDOUT, "see what it waits for in /proc/<pid>/stack");
-  }
-  clean_up_leftovers(sysroot, state.vmid);
+  if (supervisor) require_end(supervisor->get(), state);
+  const auto left = read_state(sysroot, state.vmid);
+  if (left && left->init == state.init) clean_up_leftovers(sysroot, state.vmid);
 }
 
 void send(int pidfd, int signal, const ContainerState& state) {
   // ESRCH: it ended just now, which is what the signal was for.
   if (sys::pidfd_send_signal(pidfd, signal) < 0 && errno != ESRCH) {
-    throw_errno(formatted("cannot send signal {} to init of CT {}", signal, state.vmid));
+    throw_errno(formatted("cannot send signal {} to CT {}", signal, state.vmid));
   }
 }
 
+cgroupv2::Group group_of(const ContainerState& state) {
+  return {cgroupv2::detect_layout(), state.cgroup};
+}
+
 void thaw(const ContainerState& state) {
-  const cgroupv2::Group group(cgroupv2::detect_layout(), state.cgroup);
+  const cgroupv2::Group group = group_of(state);
   try {
     if (cgroupv2::frozen(group.directory())) cgroupv2::thaw(group.directory());
   } catch (const Error& error) {
     if (error.error_number() != ENOENT) throw;  // removed by the supervisor meanwhile
-  }
-}
-
-void remove_leftover_links(const ContainerState& state) {
-  if (state.host_links.empty()) return;
-  netlink::Socket socket;
-  for (const auto& name : state.host_links) {
-    try {
-      netlink::delete_link(socket, name);
-    } catch (const Error& error) {
-      if (error.error_number() != ENODEV) throw;
-    }
   }
 }
 
@@ -95,6 +93,16 @@ void remove_mount_directories(const Sysroot& sysroot, std::uint32_t vmid) {
     }
     path.resize(path.rfind('/'));
   }
+}
+
+void remove_leftovers(const Sysroot& sysroot, std::uint32_t vmid, const cgroupv2::Group& group,
+                      LinkRemoval links) {
+  cgroupv2::kill_all(group.directory());
+  group.remove(kCleanUpTimeout);
+  remove_leftover_profile(vmid);
+  remove_mount_directories(sysroot, vmid);
+  links.wait(kCleanUpTimeout);
+  remove_tree(AT_FDCWD, state_directory(sysroot, vmid));
 }
 
 }  // namespace
@@ -121,43 +129,54 @@ bool halt_container(const Sysroot& sysroot, const ContainerState& state, std::ch
   return true;
 }
 
+// With SIGKILL nothing is left for the supervisor to look after, so it goes too and we clean up, while init
+// is still ending: everybody else waits for this command anyway. A supervisor that is already cleaning up may
+// be cut off anywhere, as by any other death.
 void kill_container(const Sysroot& sysroot, const ContainerState& state) {
   const auto supervisor = open_process(state.supervisor);
   const auto init = open_process(state.init);
-  if (init) {
-    send(init->get(), state.stop_signal.value_or(SIGKILL), state);
-    thaw(state);
-    if (!wait_for_end(init->get(), Clock::now() + kKillTimeout)) {
-      throw Error(formatted("init of CT {} (pid {}) does not end", state.vmid, state.init.pid), ETIMEDOUT,
-                  "a process may hang in the kernel: see /proc/<pid>/stack");
-    }
+  if (!init) return wait_for_clean_up(sysroot, state, supervisor);
+  const int signal = state.stop_signal.value_or(SIGKILL);
+  const bool at_once = signal == SIGKILL;
+  send(init->get(), signal, state);
+  if (at_once && supervisor) send(supervisor->get(), SIGKILL, state);
+  // A frozen process takes SIGKILL (cgroup-v2.rst, cgroup.freeze), but nothing else.
+  if (!at_once) thaw(state);
+  LinkRemoval links(at_once ? state.host_links : std::vector<std::string>());
+  const cgroupv2::Group group = group_of(state);
+  if (!wait_for_end(init->get(), Clock::now() + kKillTimeout)) {
+    throw Error(formatted("init of CT {} (pid {}) does not end", state.vmid, state.init.pid), ETIMEDOUT,
+                "a process may hang in the kernel: see /proc/<pid>/stack");
   }
-  wait_for_clean_up(sysroot, state, supervisor);
+  if (!at_once) return wait_for_clean_up(sysroot, state, supervisor);
+  if (supervisor) require_end(supervisor->get(), state);
+  remove_leftovers(sysroot, state.vmid, group, std::move(links));
+}
+
+void clean_up_as_supervisor(const Sysroot& sysroot, std::uint32_t vmid) {
+  ::prctl(PR_SET_NAME, formatted("hutch:{}", vmid).c_str());
+  auto state = read_state(sysroot, vmid);
+  if (!state) state = read_unpublished_state(sysroot, vmid);  // the starter died
+  if (!state || identify_process(::getpid()) != state->supervisor) return;
+  remove_leftovers(sysroot, vmid, group_of(*state), LinkRemoval(state->host_links));
 }
 
 void clean_up_leftovers(const Sysroot& sysroot, std::uint32_t vmid) {
   const std::string directory = state_directory(sysroot, vmid);
   if (!path_exists(AT_FDCWD, directory)) return;
-  // Without a record the supervisor died while starting: the names are still known.
-  ContainerState state = read_state(sysroot, vmid).value_or(ContainerState{});
+  auto record = read_state(sysroot, vmid);
+  if (record && is_alive(record->init)) return;
+  // A start that died half-way: its supervisor, if there is one, kills what it has made, else we do.
+  if (!record) record = read_unpublished_state(sysroot, vmid);
+  // It may have died before it wrote anything: the names are still known.
+  ContainerState state = record.value_or(ContainerState{});
   if (state.cgroup.empty()) state.cgroup = formatted("lxc/{}", vmid);
-  if (is_alive(state.init)) return;
+  state.vmid = vmid;
   if (const auto supervisor = open_process(state.supervisor)) {
-    if (wait_for_end(supervisor->get(), Clock::now() + kCleanUpTimeout)) {
-      if (!path_exists(AT_FDCWD, directory)) return;
-    } else {
-      throw Error(formatted("the supervisor of CT {} (pid {}) does not finish cleaning up", vmid,
-                            state.supervisor.pid),
-                  ETIMEDOUT, "see what it waits for in /proc/<pid>/stack");
-    }
+    require_end(supervisor->get(), state);
+    if (!path_exists(AT_FDCWD, directory)) return;
   }
-  remove_leftover_links(state);
-  const cgroupv2::Group group(cgroupv2::detect_layout(), state.cgroup);
-  cgroupv2::kill_all(group.directory());
-  group.remove(kCleanUpTimeout);
-  remove_leftover_profile(vmid);
-  remove_mount_directories(sysroot, vmid);
-  remove_tree(AT_FDCWD, directory);
+  remove_leftovers(sysroot, vmid, group_of(state), LinkRemoval(state.host_links));
 }
 
 }  // namespace hutch

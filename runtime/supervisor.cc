@@ -2,75 +2,194 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <csignal>
+#include <cstdio>
 
 #include "base/error.h"
+#include "base/fd_passing.h"
 #include "base/files.h"
-#include "base/syscalls.h"
+#include "base/format.h"
+#include "base/raw_syscall.h"
+#include "runtime/supervisor_process.h"
+#include "runtime/waiter_memory.h"
 
 namespace hutch {
 
 namespace {
 
-UniqueFd block_signals() {
+// The supervisor's own needs are small; the child's program is a flat loop.
+constexpr std::size_t kSupervisorStack = 32UL << 10;
+constexpr std::size_t kChildStack = 64UL << 10;
+
+// Memory for two stacks, never touched but where they grow.
+class Stacks {
+ public:
+  Stacks() {
+    start_ = ::mmap(nullptr, kSupervisorStack + kChildStack, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (start_ == MAP_FAILED) throw_errno("cannot allocate the supervisor's stack");
+  }
+  Stacks(const Stacks&) = delete;
+  Stacks& operator=(const Stacks&) = delete;
+  ~Stacks() { ::munmap(start_, kSupervisorStack + kChildStack); }
+
+  void* supervisor() const { return start_; }
+  void* child() const { return static_cast<char*>(start_) + kSupervisorStack; }
+
+ private:
+  void* start_ = nullptr;
+};
+
+UniqueFd open_signals() {
   sigset_t all;
   ::sigfillset(&all);
-  // Faults of our own must still kill us.
-  for (const int fault : {SIGBUS, SIGILL, SIGSEGV, SIGFPE}) ::sigdelset(&all, fault);
-  check(::sigprocmask(SIG_SETMASK, &all, nullptr), "cannot block signals");
   return UniqueFd(
       check(::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK), "cannot create a signal descriptor"));
 }
 
-void forward_signals(int signals, int init) {
-  signalfd_siginfo info{};
-  while (::read(signals, &info, sizeof info) == sizeof info) {
-    int number = static_cast<int>(info.ssi_signo);
-    if (number == SIGCHLD) continue;
-    if (number == SIGHUP) number = SIGTERM;
-    // ESRCH: init ended at this moment, which the poll sees next.
-    sys::pidfd_send_signal(init, number);
-  }
+std::vector<std::string> clean_up_command(const SupervisorSetup& setup) {
+  return {"pct", kContainerEnded, std::to_string(setup.vmid)};
 }
 
-// Nobody watches the console here, and a console whose buffer is full would stop init's output (and init).
-// Returns false when it is closed.
-bool drain(int console) {
-  char buffer[4096];
-  const ssize_t count = ::read(console, buffer, sizeof buffer);
-  if (count > 0) return true;
-  // EIO: no process has the other end open; the container may open it again.
-  return count < 0 && (errno == EAGAIN || errno == EINTR);
+std::vector<std::string> restart_command(const SupervisorSetup& setup) {
+  auto command = clean_up_command(setup);
+  command.insert(command.end(), setup.restart_command.begin(), setup.restart_command.end());
+  return command;
 }
 
 }  // namespace
 
-ExitReason exit_reason(int wait_status) {
-  const bool reboot = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGHUP;
-  return reboot ? ExitReason::rebooting : ExitReason::halted;
+struct Supervisor::Memory {
+  explicit Memory(const SupervisorSetup& setup)
+      : name(formatted("hutch:{}", setup.vmid)),
+        waiter(clean_up_command(setup), restart_command(setup), setup.environment) {}
+
+  Stacks stacks;
+  std::string name;
+  WaiterMemory waiter;
+  ChildImage image{};
+  std::array<int, 5> keep{};
+  SupervisorBirth birth{};
+};
+
+struct Supervisor::SupervisorAnswer {
+  SupervisorMessage message;
+  UniqueFd fd;
+};
+
+Supervisor::Supervisor(const SupervisorSetup& setup, UniqueFd child_end, const CpuPlacement& placement)
+    : memory_(std::make_unique<Memory>(setup)) {
+  int ends[2];
+  check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "cannot create a socket pair");
+  control_.reset(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  const UniqueFd program = open_file(AT_FDCWD, "/proc/self/exe", O_PATH);
+  const UniqueFd signals = open_signals();
+  Memory& memory = *memory_;
+  memory.image.sync_fd = child_end.get();
+  memory.image.shares_memory = setup.share_memory;
+  memory.image.spins = placement.spins();
+  memory.keep = {theirs.get(), program.get(), signals.get(), setup.host_mounts, child_end.get()};
+  std::sort(memory.keep.begin(), memory.keep.end());
+  WaiterOrders& orders = memory.waiter.orders();
+  orders.program = program.get();
+  orders.signals = signals.get();
+  orders.host_mounts = setup.host_mounts;
+  memory.birth = {memory.name.c_str(),      theirs.get(),       control_.get(),
+                  memory.keep.data(),       memory.keep.size(), &memory.image,
+                  memory.stacks.child(),    kChildStack,        &orders,
+                  memory.waiter.stack_end()};
+  clone_args args{};
+  args.flags = CLONE_VM;
+  args.exit_signal = SIGCHLD;
+  args.stack = reinterpret_cast<std::uintptr_t>(memory.stacks.supervisor());
+  args.stack_size = kSupervisorStack;
+  const long pid = sys::raw_clone3(args, &run_supervisor_process, &memory.birth);
+  if (pid < 0) {
+    memory.waiter.free();
+    throw Error("cannot create the supervisor", static_cast<int>(-pid));
+  }
+  pid_ = static_cast<pid_t>(pid);
+  placement.move_process_away(pid_);
 }
 
-ExitReason supervise(StartExecutor& executor) {
-  const UniqueFd signals = block_signals();
-  if (executor.console() >= 0) {
-    const int flags = check(::fcntl(executor.console(), F_GETFL), "cannot read the console's flags");
-    check(::fcntl(executor.console(), F_SETFL, flags | O_NONBLOCK), "cannot set the console's flags");
+Supervisor::~Supervisor() {
+  dismiss();
+}
+
+ChildImage& Supervisor::image() {
+  return memory_->image;
+}
+
+Supervisor::SupervisorAnswer Supervisor::receive(int wanted) {
+  SupervisorAnswer answer{};
+  ReceivedMessage received = receive_with_fd(control_.get(), &answer.message, sizeof answer.message);
+  if (received.size != sizeof answer.message) {
+    throw Error("the supervisor was killed", 0, "did somebody end it, or is the host out of memory?");
   }
-  int watched = executor.console();
-  for (;;) {
-    pollfd fds[3] = {{executor.init_pidfd(), POLLIN, 0}, {signals.get(), POLLIN, 0}, {watched, POLLIN, 0}};
-    if (::poll(fds, 3, -1) < 0 && errno != EINTR) throw_errno("cannot wait for the container");
-    if ((fds[1].revents & POLLIN) != 0) forward_signals(signals.get(), executor.init_pidfd());
-    if (fds[2].revents != 0 && !drain(watched)) watched = -1;
-    if ((fds[0].revents & POLLIN) != 0) break;
+  answer.fd = std::move(received.fd);
+  if (answer.message.type == SupervisorMessage::Type::failed) {
+    throw Error("the supervisor failed", answer.message.error);
   }
-  const int status = executor.reap_init();
-  executor.tear_down();
-  return exit_reason(status);
+  if (static_cast<int>(answer.message.type) != wanted) throw Error("the supervisor failed", EPROTO);
+  return answer;
+}
+
+void Supervisor::spawn(std::uint64_t clone_flags, int cgroup) {
+  SupervisorMessage order{};
+  order.type = SupervisorMessage::Type::spawn;
+  order.clone_flags = clone_flags | (memory_->image.shares_memory ? std::uint64_t{CLONE_VM} : 0);
+  send_with_fd(control_.get(), &order, sizeof order, cgroup);
+}
+
+Supervisor::FirstProcess Supervisor::await_spawned() {
+  SupervisorAnswer answer = receive(static_cast<int>(SupervisorMessage::Type::spawned));
+  return {answer.message.pid, std::move(answer.fd)};
+}
+
+bool Supervisor::has_answer() const {
+  pollfd state{control_.get(), POLLIN, 0};
+  return ::poll(&state, 1, 0) != 0;
+}
+
+int Supervisor::reap() {
+  SupervisorMessage order{};
+  order.type = SupervisorMessage::Type::reap;
+  send_with_fd(control_.get(), &order, sizeof order);
+  return receive(static_cast<int>(SupervisorMessage::Type::reaped)).message.wait_status;
+}
+
+void Supervisor::commit(std::span<const int> fds, bool has_console) {
+  if (fds.size() > kMaxCommitFds) throw Error("cannot hand over the container's terminals", E2BIG);
+  SupervisorMessage order{};
+  order.type = SupervisorMessage::Type::commit;
+  order.has_console = has_console ? 1 : 0;
+  send_with_fds(control_.get(), &order, sizeof order, fds);
+  pid_ = -1;
+  // Until this process ends: the supervisor takes the end of this descriptor for its end.
+  control_.release();
+  memory_.release();
+}
+
+void Supervisor::dismiss() noexcept {
+  if (pid_ < 0) return;
+  SupervisorMessage order{};
+  order.type = SupervisorMessage::Type::dismiss;
+  // When it is gone already there is nobody to tell.
+  ::send(control_.get(), &order, sizeof order, MSG_NOSIGNAL);
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  pid_ = -1;
+  control_.reset();
+  memory_->waiter.free();
 }
 
 }  // namespace hutch

@@ -1,20 +1,79 @@
 #pragma once
 
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "runtime/executor.h"
+#include "base/unique_fd.h"
+#include "runtime/child_interpreter.h"
+#include "runtime/cpu_placement.h"
 
 namespace hutch {
 
-// Why a container ended, read from init's wait status (reboot(2): inside a pid namespace the call ends in a
-// signal to init).
-enum class ExitReason { halted, rebooting };
-ExitReason exit_reason(int wait_status);
+// What a program that starts containers becomes when one of them has ended:
+//   pct container-ended <vmid> [<command that starts it again> ...]
+// Such a program has to know this first word, which is not for people, and call clean_up_as_supervisor
+// (runtime/stop.h). It is executed as the supervisor's process, with all signals blocked and exactly
+// `SupervisorSetup::environment`; the file is the one that runs now, also when another has taken its name.
+inline constexpr const char* kContainerEnded = "container-ended";
 
-// The life of a supervisor after its container runs: keeps the console drained, passes signals it gets on to
-// init (SIGHUP as SIGTERM), and when init ends takes the start back (StartExecutor::tear_down). Returns why.
-// Blocks all signals of the process.
-ExitReason supervise(StartExecutor& executor);
+struct SupervisorSetup {
+  std::uint32_t vmid = 0;
+  std::vector<std::string>
+      restart_command;                   // "start", "100"; empty: a reboot from inside stops the container
+  std::vector<std::string> environment;  // "NAME=value"
+  int host_mounts = -1;      // the mount namespace that both commands run in; kept by the supervisor
+  bool share_memory = true;  // of the caller with the container's first process, until it executes init
+};
+
+// The starter's side of a container's supervisor (runtime/supervisor_process.h). One that is neither
+// committed nor dismissed is dismissed by the destructor.
+class Supervisor {
+ public:
+  struct FirstProcess {
+    pid_t pid = -1;
+    UniqueFd pidfd;
+  };
+
+  // Makes the process. `child_end` is the container's end of the socket pair of runtime/sync_protocol.h. The
+  // caller's descriptors that the supervisor needs are open by now; all others are closed in it.
+  Supervisor(const SupervisorSetup& setup, UniqueFd child_end, const CpuPlacement& placement);
+  ~Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  pid_t pid() const { return pid_; }
+
+  // The program of the container's first process: to be filled in before `spawn` and left alone until it has
+  // executed init. Its sync_fd and shares_memory are set here.
+  ChildImage& image();
+  // Asks for the first process, with new namespaces, in the cgroup that `cgroup` is a directory of. Does not
+  // wait.
+  void spawn(std::uint64_t clone_flags, int cgroup);
+  // Whether await_spawned or reap would return at once.
+  bool has_answer() const;
+  // Waits for it. Throws the errno of clone3 (ENOSPC: a limit of /proc/sys/user is reached).
+  FirstProcess await_spawned();
+  // Waits until the first process has ended; its wait status. At most once.
+  int reap();
+  // From here on the supervisor watches over the container by itself. It keeps copies of `fds`, the first of
+  // which is the console if `has_console`. What it shares with this process stays until this process ends.
+  void commit(std::span<const int> fds, bool has_console);
+  // Kills and collects the first process and ends the supervisor. Nothing to do after `commit`.
+  void dismiss() noexcept;
+
+ private:
+  struct Memory;  // shared with the supervisor
+  std::unique_ptr<Memory> memory_;
+  UniqueFd control_;
+  pid_t pid_ = -1;
+
+  struct SupervisorAnswer;
+  SupervisorAnswer receive(int wanted);
+};
 
 }  // namespace hutch

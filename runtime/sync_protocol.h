@@ -2,22 +2,22 @@
 
 #include <cstdint>
 
-// Messages between the supervisor (host) and the container's first process (child) while it starts, over
+// Messages between the process that starts a container (host) and the container's first process (child), over
 // one SOCK_SEQPACKET pair that both ends open close-on-exec:
 //
 //   host                                child
-//    |  clone3 ------------------------>|
-//    |  id maps, id-mapped mounts       |  waits
-//    |--- proceed_mapped -------------->|  becomes the container's root, mounts
-//    |  limits, links                   |
+//    |  cgroup2 group                   |
+//    |  (the supervisor clones) ------->|
+//    |  id maps, mounts, v1 groups      |  waits
+//    |--- proceed_mapped + slots ------>|  becomes the container's root, mounts
+//    |  limits, device filter, links    |
 //    |<-- handed_fd (console, tty) -----|  with SCM_RIGHTS, any number
 //    |--- proceed_limited ------------->|  joins the v1 cgroups, own cgroup namespace, mounts cgroup2,
-//    |  device filter, state record     |  pivots, gives up its rights
-//    |<-- ready ------------------------|  everything but the exec is done
-//    |--- proceed_exec ---------------->|  ids, exec
+//    |                                  |  pivots, gives up its rights, ids, exec
 //    |<-- executing --------------------|  then the socket closes by exec: running
 //    |<-- failed {step, errno} ---------|  at any time; the child exits after it
 //
+// The descriptors of proceed_mapped fill the slots whose numbers (Slot) follow the message.
 // End-of-file without `executing` before it means that the child died; it is never success. A `failed` may
 // still follow `executing` (exec itself failed).
 namespace hutch {
@@ -26,9 +26,7 @@ struct SyncMessage {
   enum class Type : std::uint32_t {
     proceed_mapped = 1,
     proceed_limited,
-    proceed_exec,
     handed_fd,
-    ready,
     executing,
     failed,
   };

@@ -15,7 +15,7 @@
 #include "cgroupv2/freezer.h"
 #include "runtime/attach.h"
 #include "runtime/stop.h"
-#include "runtime/supervisor.h"
+#include "runtime/waiter.h"
 #include "tests/kernel/container_fixture.h"
 
 namespace hutch::kernel_test {

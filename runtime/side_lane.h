@@ -1,0 +1,49 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace hutch {
+
+// Steps that run one after the other beside the thread that made the lane. After the first failure the rest
+// is left out.
+class SideLane {
+ public:
+  SideLane() = default;
+  // Waits for the step that runs.
+  ~SideLane() { stop(); }
+  SideLane(const SideLane&) = delete;
+  SideLane& operator=(const SideLane&) = delete;
+
+  // Begins. Throws Error when there can be no thread. At most once.
+  void run(std::vector<std::function<void()>> steps);
+  // Whether there is nothing to wait for: the first `count` steps are done, or the lane has failed.
+  bool passed(std::size_t count) const { return done_ >= count || failed_; }
+  // Waits until the first `count` steps are done; throws the failure of the lane if there is one. Nothing to
+  // wait for before run().
+  void wait_for(std::size_t count);
+  // Only after run().
+  std::thread::native_handle_type thread() { return thread_.native_handle(); }
+  // Lets the step that runs come to its end and begins no other.
+  void stop();
+
+ private:
+  std::vector<std::function<void()>> steps_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::atomic<std::size_t> done_ = 0;
+  std::atomic<bool> failed_ = false;
+  bool stopping_ = false;
+  std::exception_ptr failure_;
+  std::thread thread_;
+
+  void work();
+};
+
+}  // namespace hutch

@@ -1,0 +1,236 @@
+#include "runtime/supervisor_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/raw_syscall.h"
+
+namespace hutch {
+
+namespace {
+
+using sys::raw;
+
+// The kernel's struct sigaction and signal set (libc's differ).
+struct KernelSigaction {
+  void* handler = nullptr;
+  unsigned long flags = 0;
+#if defined(SA_RESTORER) || defined(__x86_64__)
+  void* restorer = nullptr;
+#endif
+  std::uint64_t mask = 0;
+};
+
+constexpr std::uint64_t bit_of(int signal) {
+  return 1ULL << (signal - 1);
+}
+
+class SupervisorProcess {
+ public:
+  explicit SupervisorProcess(SupervisorBirth& birth) : birth_(birth) {}
+
+  [[noreturn]] void run() {
+    raw(SYS_close, birth_.starter_end);
+    if (const long error = detach(); error != 0) fail(error);
+    for (;;) {
+      SupervisorMessage message{};
+      const long size = receive(message);
+      if (size != sizeof message) clean_up();  // end-of-file: the starter died
+      switch (message.type) {
+        case SupervisorMessage::Type::spawn: spawn(message); break;
+        case SupervisorMessage::Type::reap: reap(); break;
+        case SupervisorMessage::Type::commit: commit(message);
+        case SupervisorMessage::Type::dismiss: kill_init(); exit(0);
+        default: fail(EPROTO);
+      }
+    }
+  }
+
+ private:
+  SupervisorBirth& birth_;
+  int received_[kMaxCommitFds] = {};
+  std::size_t received_count_ = 0;
+  long init_ = -1;
+  int init_pidfd_ = -1;
+
+  [[noreturn]] static void exit(int status) {
+    for (;;) raw(SYS_exit_group, status);
+  }
+
+  [[noreturn]] void fail(long error) {
+    SupervisorMessage message{};
+    message.type = SupervisorMessage::Type::failed;
+    message.error = static_cast<std::int32_t>(error);
+    send(message, -1);
+    kill_init();
+    exit(1);
+  }
+
+  // 0, or an errno.
+  static long first_error(long result) { return result < 0 ? -result : 0; }
+
+  // Cuts this process loose from the terminal, the directory and the descriptors of whoever starts the
+  // container. What the caller's shell ignored or blocked must not reach init.
+  long detach() {
+    if (const long error = first_error(raw(SYS_setsid))) return error;
+    if (const long error = first_error(raw(SYS_chdir, "/"))) return error;
+    raw(SYS_umask, 022);
+    raw(SYS_prctl, PR_SET_NAME, birth_.name);
+    const KernelSigaction fresh{};
+    for (int signal = 1; signal <= 64; ++signal) {
+      // EINVAL: SIGKILL and SIGSTOP.
+      raw(SYS_rt_sigaction, signal, &fresh, nullptr, sizeof fresh.mask);
+    }
+    // Faults of our own must still kill us.
+    const std::uint64_t blocked = ~(bit_of(SIGBUS) | bit_of(SIGILL) | bit_of(SIGSEGV) | bit_of(SIGFPE));
+    raw(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, nullptr, sizeof blocked);
+    if (const long error = close_all_but_kept()) return error;
+    const long null = raw(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0) return -null;
+    for (int number = 0; number < 3; ++number) {
+      if (null == number) continue;
+      if (const long error = first_error(raw(SYS_dup3, null, number, 0))) return error;
+    }
+    if (null > 2) raw(SYS_close, null);
+    return 0;
+  }
+
+  long close_all_but_kept() {
+    unsigned from = 3;
+    for (std::size_t at = 0; at < birth_.keep_count; ++at) {
+      const auto kept = static_cast<unsigned>(birth_.keep[at]);
+      if (kept > from) {
+        if (const long error = first_error(raw(SYS_close_range, from, kept - 1, 0))) return error;
+      }
+      if (kept >= from) from = kept + 1;
+    }
+    return first_error(raw(SYS_close_range, from, ~0U, 0));
+  }
+
+  // The size of the message; its descriptors are in received_.
+  long receive(SupervisorMessage& message) {
+    iovec data{&message, sizeof message};
+    msghdr header{};
+    header.msg_iov = &data;
+    header.msg_iovlen = 1;
+    alignas(cmsghdr) char control[CMSG_SPACE(kMaxCommitFds * sizeof(int))];
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+    long size = 0;
+    do {
+      // Only the first order follows at once.
+      size = sys::receive_spinning(birth_.control, &header, MSG_CMSG_CLOEXEC,
+                                   init_ < 0 ? birth_.image->spins : 0);
+    } while (size == -EINTR);
+    received_count_ = 0;
+    if (size <= 0) return size;
+    const cmsghdr* passed = header.msg_controllen >= sizeof(cmsghdr) ? CMSG_FIRSTHDR(&header) : nullptr;
+    if (passed == nullptr) return size;
+    received_count_ = (passed->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t at = 0; at < received_count_; ++at) {
+      received_[at] = reinterpret_cast<const int*>(CMSG_DATA(passed))[at];
+    }
+    return size;
+  }
+
+  void send(const SupervisorMessage& message, int passed_fd) {
+    SupervisorMessage copy = message;
+    iovec data{&copy, sizeof copy};
+    msghdr header{};
+    header.msg_iov = &data;
+    header.msg_iovlen = 1;
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    if (passed_fd >= 0) {
+      header.msg_control = control;
+      header.msg_controllen = sizeof control;
+      cmsghdr* passed = CMSG_FIRSTHDR(&header);
+      passed->cmsg_level = SOL_SOCKET;
+      passed->cmsg_type = SCM_RIGHTS;
+      passed->cmsg_len = CMSG_LEN(sizeof(int));
+      *reinterpret_cast<int*>(CMSG_DATA(passed)) = passed_fd;
+    }
+    // When nobody reads it, end-of-file is what we read next.
+    raw(SYS_sendmsg, birth_.control, &header, MSG_NOSIGNAL);
+  }
+
+  [[noreturn]] static void run_first_process(void* self) {
+    auto& supervisor = *static_cast<SupervisorProcess*>(self);
+    // With it open here nobody would see the supervisor's death.
+    raw(SYS_close, supervisor.birth_.control);
+    const std::uint64_t none = 0;
+    raw(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
+    run_child(*supervisor.birth_.image);
+  }
+
+  void spawn(const SupervisorMessage& order) {
+    if (received_count_ != 1) fail(EPROTO);
+    clone_args args{};
+    args.flags = order.clone_flags | CLONE_PIDFD | CLONE_INTO_CGROUP;
+    args.pidfd = reinterpret_cast<std::uintptr_t>(&init_pidfd_);
+    args.exit_signal = SIGCHLD;
+    args.cgroup = static_cast<__u64>(received_[0]);
+    args.stack = reinterpret_cast<std::uintptr_t>(birth_.child_stack);
+    args.stack_size = birth_.child_stack_size;
+    init_ = sys::raw_clone3(args, &run_first_process, this);
+    raw(SYS_close, received_[0]);
+    if (init_ < 0) {
+      const long error = -init_;
+      init_ = -1;
+      fail(error);
+    }
+    // Its end of their socket pair is the child's alone now.
+    raw(SYS_close, birth_.image->sync_fd);
+    SupervisorMessage answer{};
+    answer.type = SupervisorMessage::Type::spawned;
+    answer.pid = static_cast<std::int32_t>(init_);
+    send(answer, init_pidfd_);
+  }
+
+  void reap() {
+    if (init_ < 0) fail(ECHILD);
+    SupervisorMessage answer{};
+    answer.type = SupervisorMessage::Type::reaped;
+    while (raw(SYS_wait4, init_, &answer.wait_status, 0, nullptr) == -EINTR) {
+    }
+    init_ = -1;
+    send(answer, -1);
+  }
+
+  [[noreturn]] void commit(const SupervisorMessage& order) {
+    WaiterOrders& orders = *birth_.orders;
+    orders.init = static_cast<pid_t>(init_);
+    orders.init_pidfd = init_pidfd_;
+    orders.starter = birth_.control;
+    orders.console = order.has_console != 0 && received_count_ > 0 ? received_[0] : -1;
+    become_waiter(orders, birth_.waiter_stack_end);
+  }
+
+  void kill_init() {
+    if (init_ < 0) return;
+    raw(SYS_pidfd_send_signal, init_pidfd_, SIGKILL, nullptr, 0);
+    while (raw(SYS_wait4, init_, nullptr, 0, nullptr) == -EINTR) {
+    }
+  }
+
+  [[noreturn]] void clean_up() {
+    kill_init();
+    const WaiterOrders& orders = *birth_.orders;
+    if (raw(SYS_setns, orders.host_mounts, CLONE_NEWNS) == 0) {
+      raw(SYS_execveat, orders.program, "", orders.clean_up_argv, orders.envp, AT_EMPTY_PATH);
+    }
+    exit(1);
+  }
+};
+
+}  // namespace
+
+void run_supervisor_process(void* birth) {
+  SupervisorProcess(*static_cast<SupervisorBirth*>(birth)).run();
+}
+
+}  // namespace hutch

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <linux/sched.h>
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/child_interpreter.h"
+#include "runtime/waiter.h"
+
+// The supervisor of a container: the process that init is a child of. It is made early in a start, by clone3
+// in the memory of the process that starts the container (no page is copied), and is idle but for these
+// orders; everything else of a start is done by that process:
+//
+//   starter                        supervisor
+//    |--- spawn {flags} + cgroup --->|  clone3: the container's first process
+//    |<-- spawned {pid} + pidfd -----|
+//    |--- reap --------------------->|
+//    |<-- reaped {wait status} ------|  once the first process has ended
+//    |--- commit + fds ------------->|  becomes the waiter (runtime/waiter.h)
+//    |--- dismiss ------------------>|  kills and reaps what it has spawned, ends
+//    |<-- failed {errno} ------------|  at any time, then ends
+//
+// End-of-file before `commit` or `dismiss` means that the starter died: the supervisor kills and reaps what
+// it has spawned and executes the clean-up command.
+//
+// It runs bare system calls only (base/raw_syscall.h): libc's locks and thread-local data are the starter's.
+namespace hutch {
+
+struct SupervisorMessage {
+  enum class Type : std::uint32_t { spawn = 1, spawned, reap, reaped, commit, dismiss, failed };
+  Type type{};
+  std::int32_t error = 0;         // failed: errno
+  std::int32_t pid = 0;           // spawned
+  std::int32_t wait_status = 0;   // reaped
+  std::uint32_t has_console = 0;  // commit: the first descriptor is the console
+  std::uint64_t clone_flags = 0;  // spawn
+};
+
+// At most this many descriptors go with `commit`.
+inline constexpr std::size_t kMaxCommitFds = 128;
+
+// What the supervisor finds when it begins; in the starter's memory, where it has to stay.
+struct SupervisorBirth {
+  const char* name;  // as ps(1) shows it, at most 15 bytes
+  int control;       // its end of the socket pair of the messages above
+  int starter_end;   // descriptors of the starter that it closes first thing
+  const int* keep;   // all others that it keeps, ascending
+  std::size_t keep_count;
+  ChildImage* image;  // of the container's first process; filled in before `spawn`
+  void* child_stack;  // lowest address
+  std::size_t child_stack_size;
+  WaiterOrders* orders;  // filled in before `commit`; its commands and descriptors from the beginning
+  void* waiter_stack_end;
+};
+
+// The entry of the new process. Never returns.
+[[noreturn]] void run_supervisor_process(void* birth);
+
+}  // namespace hutch

@@ -1,0 +1,26 @@
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string_view>
+
+#include "runtime/stop.h"
+#include "runtime/supervisor.h"
+
+// The supervisors of these tests' containers become this program when the container has ended
+// (runtime/supervisor.h). What follows the vmid, the restart's words, are options of GoogleTest here.
+int main(int argc, char** argv) {
+  if (argc > 2 && std::string_view(argv[1]) == hutch::kContainerEnded) {
+    try {
+      hutch::clean_up_as_supervisor(hutch::Sysroot::from_environment(),
+                                    static_cast<std::uint32_t>(std::atoi(argv[2])));
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "%s\n", error.what());
+      return 1;
+    }
+    if (argc == 3) return 0;
+  }
+  ::testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}

@@ -1,0 +1,174 @@
+#include "runtime/supervisor.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/format.h"
+#include "base/text.h"
+#include "runtime/link_removal.h"
+#include "runtime/stop.h"
+#include "tests/kernel/container_fixture.h"
+
+// The supervisor of a container that runs is next to nothing (runtime/waiter.h) and still does all its work.
+namespace hutch::kernel_test {
+namespace {
+
+class SupervisorTest : public ContainerTest {
+ protected:
+  void run_as_init(const std::string& script) { spec.init.argv = {"/bin/sh", "-c", script}; }
+
+  LinkSpec veth() {
+    LinkSpec link;
+    link.name = "eth0";
+    link.host_name = formatted("veth{}i0", vmid());
+    link.bridge = make_bridge();
+    return link;
+  }
+
+  bool has_host_link() const { return path_exists(AT_FDCWD, formatted("/sys/class/net/veth{}i0", vmid())); }
+};
+
+// "Pss:  24 kB" of smaps_rollup.
+std::uint64_t proportional_kilobytes(pid_t pid) {
+  const std::string text = read_file(AT_FDCWD, formatted("/proc/{}/smaps_rollup", pid));
+  for (const auto line : split(text, '\n')) {
+    const auto words = split_blanks(line);
+    if (words.size() == 3 && words[0] == "Pss:") return parse_unsigned(words[1]).value_or(0);
+  }
+  throw Error("no Pss in smaps_rollup");
+}
+
+// Whether the supervisor has become a waiter: its program's text is all but gone.
+constexpr std::size_t kSmall = 60;  // kB
+
+bool wait_until_small(pid_t pid) {
+  for (int attempt = 0; attempt < 2000; ++attempt) {
+    if (proportional_kilobytes(pid) <= kSmall) return true;
+    ::usleep(1000);
+  }
+  return false;
+}
+
+TEST_F(SupervisorTest, NeedsNextToNoMemory) {
+  spec.console = true;
+  spec.links = {veth()};
+  // Like `pct start`, whose memory the supervisor may share as long as it lives.
+  const pid_t starter = ::fork();
+  ASSERT_GE(starter, 0);
+  if (starter == 0) {
+    try {
+      start();
+    } catch (const Error&) {
+      ::_exit(1);
+    }
+    ::_exit(0);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(starter, &status, 0), starter);
+  ASSERT_EQ(status, 0);
+  const pid_t supervisor = state().supervisor.pid;
+  EXPECT_TRUE(wait_until_small(supervisor)) << proportional_kilobytes(supervisor) << " kB"
+                                            << read_file(AT_FDCWD, formatted("/proc/{}/maps", supervisor));
+}
+
+// The kernel writes to a process's restartable-sequences area when it moves it between processors.
+TEST_F(SupervisorTest, SurvivesBeingScheduledAround) {
+  run_as_init("trap 'echo x >> /tmp/got' USR2; touch /tmp/ready; while :; do sleep 0.02; done");
+  start();
+  ASSERT_TRUE(wait_for_file(rootfs() + "/tmp/ready"));
+  const ContainerState running = state();
+  for (int round = 0; round < 50; ++round) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(round) % static_cast<std::size_t>(::sysconf(_SC_NPROCESSORS_ONLN)),
+            &one);
+    ASSERT_EQ(::sched_setaffinity(running.supervisor.pid, sizeof one, &one), 0);
+    ASSERT_EQ(::kill(running.supervisor.pid, SIGUSR2), 0);
+    ::usleep(1000);
+  }
+  EXPECT_TRUE(wait_for_file(rootfs() + "/tmp/got"));
+  EXPECT_TRUE(is_alive(running.supervisor));
+}
+
+TEST_F(SupervisorTest, PassesHangUpOnAsTermination) {
+  run_as_init("trap 'touch /tmp/got; exit 0' TERM; touch /tmp/ready; while :; do sleep 0.05; done");
+  start();
+  ASSERT_TRUE(wait_for_file(rootfs() + "/tmp/ready"));
+  ASSERT_EQ(::kill(state().supervisor.pid, SIGHUP), 0);
+  EXPECT_TRUE(wait_for_file(rootfs() + "/tmp/got"));
+  EXPECT_TRUE(wait_until_gone());
+}
+
+TEST_F(SupervisorTest, DrainsAFloodedConsole) {
+  spec.console = true;
+  // A hundred times what a terminal buffers.
+  run_as_init("head -c 1000000 /dev/zero > /dev/console; touch /tmp/written; sleep 1000");
+  start();
+  EXPECT_TRUE(wait_for_file(rootfs() + "/tmp/written"));
+}
+
+TEST_F(SupervisorTest, TakesTheLinksWithItWhenInitEnds) {
+  run_as_init("while [ ! -e /tmp/end ]; do sleep 0.02; done");
+  spec.links = {veth()};
+  start();
+  EXPECT_TRUE(has_host_link());
+  replace_file(AT_FDCWD, rootfs() + "/tmp/end", "", 0644);
+  EXPECT_TRUE(wait_until_gone());
+  EXPECT_FALSE(has_host_link());
+}
+
+TEST_F(SupervisorTest, StopLeavesNoLink) {
+  spec.links = {veth()};
+  start();
+  kill_container(sysroot(), state());
+  EXPECT_FALSE(has_host_link());
+  EXPECT_FALSE(path_exists(AT_FDCWD, state_directory(sysroot(), vmid())));
+}
+
+TEST_F(SupervisorTest, StartsAgainAtOnceAfterAStop) {
+  spec.links = {veth()};
+  for (int round = 0; round < 30; ++round) {
+    ASSERT_NO_THROW(start()) << "round " << round;
+    kill_container(sysroot(), state());
+    ASSERT_FALSE(has_host_link()) << "round " << round;
+  }
+}
+
+TEST_F(SupervisorTest, StartsAgainAtOnceAfterItsSupervisorsDeath) {
+  spec.links = {veth()};
+  for (int round = 0; round < 10; ++round) {
+    ASSERT_NO_THROW(start()) << "round " << round;
+    const ContainerState running = state();
+    ASSERT_EQ(::kill(running.supervisor.pid, SIGKILL), 0);
+    kill_container(sysroot(), running);
+  }
+}
+
+TEST(LinkRemoval, OfLinksThatAreNotThereIsDone) {
+  if (::geteuid() != 0) GTEST_SKIP() << "probe: needs root";
+  LinkRemoval removal({"hutch-no-link"});
+  EXPECT_NO_THROW(removal.wait(std::chrono::milliseconds(0)));
+}
+
+TEST(LinkRemoval, TellsWhatTheKernelHadAgainstIt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "probe: needs root";
+  LinkRemoval removal({"lo"});  // cannot be deleted
+  try {
+    removal.wait(std::chrono::seconds(10));
+    ADD_FAILURE() << "lo is gone";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.error_number(), EOPNOTSUPP) << error.what();
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("lo"));
+  }
+  while (::waitpid(-1, nullptr, 0) > 0) {
+  }
+}
+
+}  // namespace
+}  // namespace hutch::kernel_test
