@@ -1,11 +1,7 @@
 #pragma once
 
-#include <errno.h>
 #include <linux/sched.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-
-#include <cstddef>
 #include <type_traits>
 
 // System calls without libc: no errno, no thread-local storage, nothing that has to be mapped but the
@@ -130,18 +126,6 @@ template <typename A = int, typename B = int, typename C = int, typename D = int
       : "memory", "ra");
   return a0;
 #endif
-}
-
-// recvmsg(2); asks `spins` times, offering the CPU to others in between, before it sleeps. -errno on failure.
-[[gnu::always_inline]] inline long receive_spinning(int socket, msghdr* header, int flags, unsigned spins) {
-  const std::size_t control_size = header->msg_controllen;
-  for (unsigned spin = 0; spin < spins; ++spin) {
-    const long count = raw(SYS_recvmsg, socket, header, flags | MSG_DONTWAIT);
-    if (count != -EAGAIN) return count;
-    header->msg_controllen = control_size;
-    raw(SYS_sched_yield);
-  }
-  return raw(SYS_recvmsg, socket, header, flags);
 }
 
 }  // namespace hutch::sys

@@ -6,9 +6,9 @@ namespace hutch::cli {
 
 int command_plan(CommandContext& context) {
   const ConfigStore store(context.sysroot());
-  auto config = load_config(context, store, context.vmid());
+  const auto config = load_config(context, store, context.vmid());
   Trace untraced(TraceLane::command, false);
-  context.print(print_plan(prepare_start(context, std::move(config), untraced).plan));
+  context.print(print_plan(prepare_start(context, config, untraced)));
   return 0;
 }
 

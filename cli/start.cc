@@ -31,22 +31,28 @@ void show_trace(CommandContext& context, const Trace& trace) {
   if (context.options().flag("timing")) context.print(print_waterfall(trace.spans()));
 }
 
-StartOptions start_options(const CommandContext& context, const StartPreparation& prepared, Trace& trace) {
+StartOptions early_options(std::uint32_t vmid, Trace& trace) {
   StartOptions options;
   options.trace = &trace;
+  options.restart_command = {"start", std::to_string(vmid)};
+  return options;
+}
+
+StartOptions start_options(const CommandContext& context, const config::ContainerConfig& config,
+                           Trace& trace) {
+  StartOptions options = early_options(config.vmid, trace);
   options.debug =
-      context.debug() || context.options().flag("debug") || prepared.config.main.boolean_or("debug", false);
-  options.restart_command = {"start", std::to_string(prepared.plan.spec.vmid)};
-  if (prepared.config.main.get("ostype") == "unmanaged") return options;  // hands off
-  options.set_up_guest = [&prepared](int rootfs_fd, Owner owner, const StartOptions::Warn& warn) {
+      context.debug() || context.options().flag("debug") || config.main.boolean_or("debug", false);
+  if (config.main.get("ostype") == "unmanaged") return options;  // hands off
+  options.set_up_guest = [&config](int rootfs_fd, Owner owner, const StartOptions::Warn& warn) {
     const guest::GuestRoot root(rootfs_fd, owner);
     guest::Report report;
     const auto tell = [&] {
       for (const auto& warning : report.warnings) warn(warning);
     };
     try {
-      guest::setup_on_start(root, make_guest_settings(prepared.config.main, prepared.plan.spec.unprivileged),
-                            report);
+      guest::setup_on_start(
+          root, make_guest_settings(config.main, config.main.boolean_or("unprivileged", false)), report);
     } catch (...) {
       tell();
       throw;
@@ -56,7 +62,7 @@ StartOptions start_options(const CommandContext& context, const StartPreparation
   return options;
 }
 
-StartPreparation prepare(CommandContext& context, const ConfigStore& store, Trace& trace) {
+config::ContainerConfig startable_config(CommandContext& context, const ConfigStore& store, Trace& trace) {
   const std::uint32_t vmid = context.vmid();
   auto config = [&] {
     const auto span = trace.span("read the config");
@@ -68,7 +74,23 @@ StartPreparation prepare(CommandContext& context, const ConfigStore& store, Trac
   context.enter_worker();
   clean_up_leftovers(context.sysroot(), vmid);
   warn_about_pending(context, config);
-  return prepare_start(context, std::move(config), trace);
+  return config;
+}
+
+std::vector<std::string> start(CommandContext& context, const config::ContainerConfig& config, Trace& trace,
+                               ContainerStart& start) {
+  start.set_options(start_options(context, config, trace));
+  const auto failing_start = [&](auto action) {
+    try {
+      return action();
+    } catch (const Error& error) {
+      throw error.with_context(formatted("startup for container '{}' failed", config.vmid));
+    }
+  };
+  const StartPlan plan = prepare_start(context, config, trace, [&](StartPlan ahead) {
+    failing_start([&] { start.begin(std::move(ahead)); });
+  });
+  return failing_start([&] { return start.finish(plan); });
 }
 
 }  // namespace
@@ -76,17 +98,21 @@ StartPreparation prepare(CommandContext& context, const ConfigStore& store, Trac
 int command_start(CommandContext& context) {
   Trace trace(TraceLane::command, context.options().has("trace") || context.options().flag("timing"));
   const ConfigStore store(context.sysroot());
+  // First of all: it gets ready beside us. (And so it has no copy of the lock.)
+  ContainerStart begun = [&] {
+    const auto span = trace.span("make the supervisor");
+    return ContainerStart(context.sysroot(), context.vmid(), early_options(context.vmid(), trace));
+  }();
   const auto lock = [&] {
     const auto span = trace.span("take the lock");
     return store.lock(context.vmid(), context.err());
   }();
-  const StartPreparation prepared = prepare(context, store, trace);
+  const auto config = startable_config(context, store, trace);
   try {
-    const auto warnings = start_container(prepared.plan, start_options(context, prepared, trace));
-    for (const auto& warning : warnings) context.warn(warning);
-  } catch (const Error& error) {
+    for (const auto& warning : start(context, config, trace, begun)) context.warn(warning);
+  } catch (const Error&) {
     show_trace(context, trace);
-    throw error.with_context(formatted("startup for container '{}' failed", context.vmid()));
+    throw;
   }
   show_trace(context, trace);
   return 0;

@@ -24,14 +24,20 @@ ContainerSpec lower_or_refuse(CommandContext& context, const config::ContainerCo
 
 }  // namespace
 
-StartPreparation prepare_start(CommandContext& context, config::ContainerConfig config, Trace& trace) {
+StartPlan prepare_start(CommandContext& context, const config::ContainerConfig& config, Trace& trace,
+                        const AheadFunction& ahead) {
   const ContainerSpec spec = [&] {
     const auto span = trace.span("lower the config");
     return lower_or_refuse(context, config);
   }();
+  auto cgroups = [&] {
+    const auto span = trace.span("look at the cgroups");
+    return cgroupv2::detect_layout();
+  }();
+  if (ahead) ahead(make_plan_ahead(spec, cgroups, context.sysroot()));
   const HostFacts facts = [&] {
     const auto span = trace.span("look at the host");
-    return gather_host_facts(spec);
+    return gather_host_facts(spec, std::move(cgroups));
   }();
   seccomp::BpfProgram filter;
   if (!spec.seccomp.policy.empty()) {
@@ -40,8 +46,7 @@ StartPreparation prepare_start(CommandContext& context, config::ContainerConfig 
                                       context.sysroot().path("var/cache/hutch/seccomp"));
   }
   const auto span = trace.span("plan the start");
-  StartPlan plan = make_plan(spec, facts, std::move(filter), context.sysroot());
-  return {std::move(config), std::move(plan)};
+  return make_plan(spec, facts, std::move(filter), context.sysroot());
 }
 
 }  // namespace hutch::cli

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "base/trace.h"
 #include "cli/command.h"
@@ -10,15 +11,13 @@
 
 namespace hutch::cli {
 
-// A config compiled into the plan of its start on this host.
-struct StartPreparation {
-  config::ContainerConfig config;
-  StartPlan plan;
-};
+// Gets the beginning of a plan (make_plan_ahead) before the rest is planned.
+using AheadFunction = std::function<void(StartPlan plan)>;
 
 // config -> spec -> plan. What is set without effect is told as warnings; a setting that must not be left out
 // silently throws, as does everything that cannot be started. Changes nothing but the seccomp cache. Each
 // stage is a span of the trace.
-StartPreparation prepare_start(CommandContext& context, config::ContainerConfig config, Trace& trace);
+StartPlan prepare_start(CommandContext& context, const config::ContainerConfig& config, Trace& trace,
+                        const AheadFunction& ahead = {});
 
 }  // namespace hutch::cli

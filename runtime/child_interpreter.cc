@@ -38,6 +38,9 @@ class Interpreter {
   explicit Interpreter(ChildImage& image) : image_(image) {}
 
   [[noreturn]] void run() {
+    // The program may not be planned yet; with this message it is there (and nobody is left to tell when it
+    // never comes).
+    if (!await(SyncMessage::Type::proceed_mapped)) fail(0, error_);
     std::size_t at = 0;
     note_time(0);
     while (at < image_.step_count) {
@@ -136,11 +139,7 @@ class Interpreter {
     alignas(cmsghdr) char control[CMSG_SPACE(kMaxSlots * sizeof(int))];
     header.msg_control = control;
     header.msg_controllen = sizeof control;
-    const long count = sys::receive_spinning(image_.sync_fd, &header, MSG_CMSG_CLOEXEC, image_.spins);
-    if (count < 0) {
-      error_ = static_cast<int>(-count);
-      return -1;
-    }
+    const long count = raw(SYS_recvmsg, image_.sync_fd, &header, MSG_CMSG_CLOEXEC);
     if (count < static_cast<long>(sizeof message)) return count;
     const cmsghdr* passed = header.msg_controllen >= sizeof(cmsghdr) ? CMSG_FIRSTHDR(&header) : nullptr;
     const std::size_t passed_count = passed == nullptr ? 0 : (passed->cmsg_len - CMSG_LEN(0)) / sizeof(int);

@@ -8,8 +8,8 @@
 namespace hutch {
 
 // The ChildProgram as the child sees it: plain pointers, resolved by the host before clone3, so that the
-// child needs no allocation and no library. It has to stay unchanged until the child has executed init or is
-// gone: the child may share the host's memory.
+// child needs no allocation and no library. A child that shares the host's memory looks at it from
+// `proceed_mapped` on; then it has to stay unchanged until the child has executed init or is gone.
 struct ChildImage {
   const ChildStep* steps = nullptr;
   std::size_t step_count = 0;
@@ -23,8 +23,6 @@ struct ChildImage {
   std::size_t filter_length = 0;
   int sync_fd = -1;
   bool shares_memory = false;  // with the process that planned
-  // How often a message is asked for, the CPU offered to others in between, before the process sleeps for it.
-  unsigned spins = 0;
   // When not null: step_count + 1 cells in memory shared with the host; the child stores when it began, and
   // when each step ended, in nanoseconds of CLOCK_MONOTONIC.
   std::int64_t* times = nullptr;

@@ -42,7 +42,6 @@ class ChildPlanner {
     if (spec_.namespaces.uts)
       add(ChildOp::set_hostname, formatted("set the host name to {}", spec_.hostname)).text =
           text(spec_.hostname);
-    await(SyncMessage::Type::proceed_mapped, "wait for 'mapped'");
     if (!spec_.id_map.empty()) add(ChildOp::become_root, "become the container's root");
     if (spec_.namespaces.time) time_namespace();
     auto& root = add(ChildOp::attach, "mount the rootfs over /", spec_.rootfs.origin);
@@ -60,12 +59,12 @@ class ChildPlanner {
     terminals();
     boot_id();
     stdio();
+    add(ChildOp::pivot, "pivot_root, detach the host's root").slot = input_.root;
     await(SyncMessage::Type::proceed_limited, "wait for 'limited'");
     for (const auto& [hierarchy, slot] : input_.tasks) {
       add(ChildOp::join_group, formatted("join the group of {}", hierarchy)).slot = slot;
     }
     cgroup();
-    add(ChildOp::pivot, "pivot_root, detach the host's root").slot = input_.root;
     restrict();
     start_init();
   }

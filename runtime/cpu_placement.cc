@@ -2,18 +2,9 @@
 
 #include <unistd.h>
 
-#include <chrono>
 #include <cstring>
 
 namespace hutch {
-
-namespace {
-
-// Longer than any wait of a start that goes well, short against a user's patience.
-constexpr std::chrono::microseconds kSpinTime{1500};
-constexpr unsigned kSpins = 3000;
-
-}  // namespace
 
 CpuPlacement::CpuPlacement() {
   const int here = ::sched_getcpu();
@@ -38,16 +29,6 @@ void CpuPlacement::move_away(pthread_t thread) const {
   if (useful_ && ::pthread_setaffinity_np(thread, sizeof others_, &others_) == 0) {
     ::pthread_setaffinity_np(thread, sizeof original_, &original_);
   }
-}
-
-void CpuPlacement::spin(const std::function<bool()>& done) const {
-  if (!useful_) return;
-  const auto deadline = std::chrono::steady_clock::now() + kSpinTime;
-  while (!done() && std::chrono::steady_clock::now() < deadline) ::sched_yield();
-}
-
-unsigned CpuPlacement::spins() const {
-  return useful_ ? kSpins : 0;
 }
 
 }  // namespace hutch

@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -72,22 +74,34 @@ void remove_directory_if_empty(const std::string& path) {
 
 }  // namespace
 
-StartExecutor::StartExecutor(const StartPlan& plan, ExecutorOptions options)
-    : plan_(plan),
-      options_(std::move(options)),
+StartExecutor::StartExecutor(ExecutorOptions options)
+    : options_(std::move(options)),
       trace_(TraceLane::host, options_.trace != nullptr && options_.trace->on()),
       side_trace_(TraceLane::side, trace_.on()),
-      group_(plan.cgroups, plan.state.cgroup),
       undo_([this](const std::string& name, const std::string& reason) {
         undo_failures_.push_back(formatted("cannot {}: {}", name, reason));
       }) {}
 
-void StartExecutor::run() {
+void StartExecutor::run_ahead(const StartPlan& plan) {
+  run_guarded(plan, plan.ahead);
+}
+
+void StartExecutor::run(const StartPlan& plan) {
+  run_guarded(plan, plan.host.size());
+  undo_.dismiss();
+  collect_trace();
+}
+
+void StartExecutor::give_up() noexcept {
+  undo_.run();
+}
+
+void StartExecutor::run_guarded(const StartPlan& plan, std::size_t end) {
+  plan_ = &plan;
+  if (!group_) group_.emplace(plan.cgroups, plan.state.cgroup);
   try {
-    run_main_lane();
-    undo_.dismiss();
+    run_main_lane(end);
     side_.stop();
-    collect_trace();
   } catch (const Error& error) {
     side_.stop();
     const Error failure = real_failure(error);
@@ -97,21 +111,21 @@ void StartExecutor::run() {
   }
 }
 
-void StartExecutor::run_main_lane() {
-  for (std::size_t at = 0; at < plan_.host.size(); ++at) {
-    if (plan_.host[at].lane == HostLane::main) {
-      run_step(at, trace_);
+void StartExecutor::run_main_lane(std::size_t end) {
+  for (; next_step_ < end; ++next_step_) {
+    if (plan_->host[next_step_].lane == HostLane::main) {
+      run_step(next_step_, trace_);
     } else if (side_begin_ == 0) {
-      begin_side_lane(at);
+      begin_side_lane(next_step_);
     }
   }
-  if (options_.before_step) options_.before_step(plan_.host.size());
+  if (end == plan_->host.size() && options_.before_step) options_.before_step(end);
 }
 
 void StartExecutor::begin_side_lane(std::size_t at) {
   side_begin_ = at;
   std::vector<std::function<void()>> steps;
-  for (; at < plan_.host.size() && plan_.host[at].lane == HostLane::side; ++at) {
+  for (; at < plan_->host.size() && plan_->host[at].lane == HostLane::side; ++at) {
     steps.emplace_back([this, at] { run_step(at, side_trace_); });
   }
   side_.run(std::move(steps));
@@ -119,7 +133,7 @@ void StartExecutor::begin_side_lane(std::size_t at) {
 }
 
 void StartExecutor::run_step(std::size_t at, Trace& trace) {
-  const HostStep& step = plan_.host[at];
+  const HostStep& step = plan_->host[at];
   if (options_.log) options_.log(formatted("host {:>3}  {}", at + 1, step.text));
   const auto span = trace.span(step.text);
   try {
@@ -136,57 +150,60 @@ void StartExecutor::push_undo(std::string name, UndoStack::Action action) {
 }
 
 void StartExecutor::perform(const host::MakeStateDirectory&) {
-  const std::string path = state_directory(plan_.sysroot, plan_.spec.vmid);
-  make_directories(plan_.sysroot.path("run/hutch"));
+  const std::string path = state_directory(plan_->sysroot, plan_->spec.vmid);
+  make_directories(plan_->sysroot.path("run/hutch"));
   check(::mkdir(path.c_str(), 0700), formatted("cannot create '{}'", path));
   push_undo("remove " + path, [path] { remove_tree(AT_FDCWD, path); });
 }
 
 void StartExecutor::perform(const host::CreateCgroup& step) {
-  group_.create_unified(step.writes);
-  push_undo("remove cgroup " + group_.path(), [this] {
-    cgroupv2::kill_all(group_.directory());
-    group_.remove(kKillTimeout);
+  group_->create_unified(step.writes);
+  push_undo("remove cgroup " + group_->path(), [this] {
+    cgroupv2::kill_all(group_->directory());
+    group_->remove(kKillTimeout);
   });
 }
 
 // Removed together with the cgroup2 group.
 void StartExecutor::perform(const host::CreateV1Cgroups& step) {
-  group_.create_v1(step.writes);
+  group_->create_v1(step.writes);
 }
 
-void StartExecutor::perform(const host::MakeSupervisor&) {
+void StartExecutor::make_supervisor(std::uint32_t vmid) {
   int ends[2];
   check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "cannot create a socket pair");
   sync_.reset(ends[0]);
   SupervisorSetup setup;
-  setup.vmid = plan_.spec.vmid;
+  setup.vmid = vmid;
   setup.restart_command = options_.restart_command;
   setup.environment = options_.supervisor_environment;
   setup.host_mounts = options_.host_mounts;
-  // A process may only enter a time namespace when it shares its memory with no other (time_namespaces(7)).
-  setup.share_memory = !plan_.spec.namespaces.time;
   supervisor_.emplace(setup, UniqueFd(ends[1]), placement_);
   push_undo("end the supervisor", [this] { supervisor_->dismiss(); });
 }
 
+void StartExecutor::perform(const host::MakeSupervisor&) {
+  if (!supervisor_) make_supervisor(plan_->spec.vmid);
+}
+
 void StartExecutor::perform(const host::LoadAppArmorProfile& step) {
-  load_profile(step.text, step.name, plan_.sysroot.path("var/cache/hutch/apparmor"));
+  load_profile(step.text, step.name, plan_->sysroot.path("var/cache/hutch/apparmor"));
   push_undo("unload AppArmor profile " + step.name, [name = step.name] { unload_profile(name); });
 }
 
-void StartExecutor::perform(const host::UnshareMounts&) {
-  unshare_mounts();
+void StartExecutor::perform(const host::EnterMounts&) {
+  const UniqueFd mounts = supervisor_->await_ready();
+  check(::setns(mounts.get(), CLONE_NEWNS), "cannot enter the supervisor's mount namespace");
 }
 
 void StartExecutor::perform(const host::OpenIdMapNamespace&) {
-  id_map_namespace_ = make_id_map_namespace(plan_.spec.id_map);
+  id_map_namespace_ = make_id_map_namespace(plan_->spec.id_map);
 }
 
 void StartExecutor::perform(const host::MountVolume& step) {
   const int id_map = step.id_mapped ? id_map_namespace_.get() : -1;
   if (step.volume.key != "rootfs") {
-    const Owner owner = inner_root(plan_.spec);
+    const Owner owner = inner_root(plan_->spec);
     mount_below(step.volume, id_map, rootfs_path(), owner.uid, owner.gid);
     return;  // goes with the rootfs
   }
@@ -211,7 +228,7 @@ void StartExecutor::perform(const host::SetUpGuest&) {
   if (!options_.set_up_guest) return;
   if (plain) return options_.set_up_guest(plain.get(), Owner{});
   const UniqueFd root = open_file(AT_FDCWD, rootfs_path(), O_PATH | O_DIRECTORY);
-  options_.set_up_guest(root.get(), inner_root(plan_.spec));
+  options_.set_up_guest(root.get(), inner_root(plan_->spec));
 }
 
 void StartExecutor::perform(const host::OpenRoot& step) {
@@ -219,7 +236,7 @@ void StartExecutor::perform(const host::OpenRoot& step) {
 }
 
 void StartExecutor::perform(const host::BuildDev& step) {
-  slots_[step.slot] = build_dev_tree(plan_.spec);
+  slots_[step.slot] = build_dev_tree(plan_->spec);
 }
 
 void StartExecutor::perform(const host::OpenSource& step) {
@@ -228,21 +245,26 @@ void StartExecutor::perform(const host::OpenSource& step) {
 }
 
 void StartExecutor::perform(const host::Spawn& step) {
-  ChildImage& image = supervisor_->image();
-  fill_image(plan_.child, image_storage_, image);
-  for (int& slot : image.slots) slot = -1;
-  if (trace_.on()) {
-    child_times_.emplace(image.step_count + 1);
-    image.times = child_times_->cells();
-  }
-  const UniqueFd cgroup = group_.open_inner();
+  // A process may only enter a time namespace when it shares its memory with no other (time_namespaces(7)). A
+  // child with a memory of its own gets a copy of the image now, any other sees what is written later.
+  supervisor_->image().shares_memory = !plan_->spec.namespaces.time;
+  if (!supervisor_->image().shares_memory) prepare_image();
+  const UniqueFd cgroup = group_->open_inner();
   supervisor_->spawn(step.clone_flags, cgroup.get());
   // Before the group goes: not all of its processes may be killable by it (an older kernel's cgroup.kill).
   push_undo("kill the container", [this] { supervisor_->dismiss(); });
 }
 
+void StartExecutor::prepare_image() {
+  ChildImage& image = supervisor_->image();
+  fill_image(plan_->child, image_storage_, image);
+  for (int& slot : image.slots) slot = -1;
+  if (!trace_.on()) return;
+  child_times_.emplace(image.step_count + 1);
+  image.times = child_times_->cells();
+}
+
 void StartExecutor::perform(const host::AwaitSpawned&) {
-  placement_.spin([this] { return supervisor_->has_answer(); });
   try {
     Supervisor::FirstProcess first = supervisor_->await_spawned();
     init_pid_ = first.pid;
@@ -255,12 +277,14 @@ void StartExecutor::perform(const host::AwaitSpawned&) {
 }
 
 void StartExecutor::perform(const host::WriteIdMaps&) {
-  write_id_maps(init_pid_, plan_.spec.id_map);
+  write_id_maps(init_pid_, plan_->spec.id_map);
 }
 
 void StartExecutor::perform(const host::Proceed& step) {
   SyncMessage message{};
   message.type = step.message;
+  if (step.message == SyncMessage::Type::proceed_mapped && supervisor_->image().shares_memory)
+    prepare_image();
   std::vector<std::byte> bytes(sizeof message);
   std::memcpy(bytes.data(), &message, sizeof message);
   std::vector<int> descriptors;
@@ -284,25 +308,24 @@ void StartExecutor::perform(const host::Proceed& step) {
 }
 
 void StartExecutor::perform(const host::AwaitSide& step) {
-  placement_.spin([&] { return side_.passed(step.step - side_begin_ + 1); });
   side_.wait_for(step.step - side_begin_ + 1);
 }
 
 void StartExecutor::perform(const host::OpenTasks& step) {
-  slots_[step.slot] = group_.open_tasks(step.hierarchy);
+  slots_[step.slot] = group_->open_tasks(step.hierarchy);
 }
 
 void StartExecutor::perform(const host::ApplyLimits& step) {
-  group_.apply(step.writes);
+  group_->apply(step.writes);
 }
 
 void StartExecutor::perform(const host::AttachDeviceFilter& step) {
   const UniqueFd program = cgroupv2::load_device_program(step.program);
-  cgroupv2::attach_device_program(group_.open_limits().get(), program.get());
+  cgroupv2::attach_device_program(group_->open_limits().get(), program.get());
 }
 
 void StartExecutor::perform(const host::DelegateCgroup& step) {
-  group_.delegate(step.gid);
+  group_->delegate(step.gid);
 }
 
 void StartExecutor::perform(const host::SetRlimit& step) {
@@ -369,33 +392,38 @@ void StartExecutor::perform(const host::ConfigureLink& step) {
 }
 
 void StartExecutor::perform(const host::WriteState&) {
-  ContainerState state = plan_.state;
+  ContainerState state = plan_->state;
   const auto supervisor = identify_process(supervisor_->pid());
   if (!supervisor) throw Error("the supervisor was killed");
   state.supervisor = *supervisor;
   const UniqueFd directory =
-      open_file(AT_FDCWD, state_directory(plan_.sysroot, plan_.spec.vmid), O_RDONLY | O_DIRECTORY);
-  const auto write = [&](const std::string& name, std::string_view content) {
-    UniqueFd file = open_file(directory.get(), name, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    write_fd(file.get(), content, name);
-    return file;
-  };
-  record_ = write(kUnpublishedState, print_state(state));
-  const auto& filter = plan_.child.filter;
-  if (!filter.empty()) {
-    write("seccomp", {reinterpret_cast<const char*>(filter.data()), filter.size() * sizeof(sock_filter)});
-  }
+      open_file(AT_FDCWD, state_directory(plan_->sysroot, plan_->spec.vmid), O_RDONLY | O_DIRECTORY);
+  record_ = open_file(directory.get(), kUnpublishedState, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  write_fd(record_.get(), print_state(state), kUnpublishedState);
 }
 
-void StartExecutor::perform(const host::RecordInit&) {
+void StartExecutor::perform(const host::CompleteState&) {
   const auto init = identify_process(init_pid_);
-  if (!init) throw_child_death();
-  write_fd(record_.get(), print_init(*init), kUnpublishedState);
+  const auto supervisor = identify_process(supervisor_->pid());
+  if (!init || !supervisor) throw_child_death();
+  ContainerState state = plan_->state;
+  state.init = *init;
+  state.supervisor = *supervisor;
+  check(::ftruncate(record_.get(), 0), "cannot rewrite the state record");
+  check(::lseek(record_.get(), 0, SEEK_SET), "cannot rewrite the state record");
+  write_fd(record_.get(), print_state(state), kUnpublishedState);
   record_.reset();
+  // For whoever joins the container later.
+  const auto& filter = plan_->child.filter;
+  if (filter.empty()) return;
+  const std::string path = state_directory(plan_->sysroot, plan_->spec.vmid) + "/seccomp";
+  const UniqueFd file = open_file(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  write_fd(file.get(), {reinterpret_cast<const char*>(filter.data()), filter.size() * sizeof(sock_filter)},
+           path);
 }
 
 void StartExecutor::perform(const host::PublishState&) {
-  publish_state(plan_.sysroot, plan_.spec.vmid);
+  publish_state(plan_->sysroot, plan_->spec.vmid);
 }
 
 void StartExecutor::perform(const host::AwaitExec&) {
@@ -421,10 +449,10 @@ void StartExecutor::perform(const host::CommitSupervisor&) {
 // The child itself cannot log; what it must have done by now is known from where it is.
 void StartExecutor::log_child_steps(ChildOp last) {
   if (!options_.log) return;
-  while (child_steps_logged_ < plan_.child.steps.size()) {
+  while (child_steps_logged_ < plan_->child.steps.size()) {
     const std::size_t at = child_steps_logged_++;
-    options_.log(formatted("child {:>3}  {}", at + 1, plan_.child.info[at].text));
-    if (plan_.child.steps[at].op == last) return;
+    options_.log(formatted("child {:>3}  {}", at + 1, plan_->child.info[at].text));
+    if (plan_->child.steps[at].op == last) return;
   }
 }
 
@@ -440,23 +468,18 @@ void StartExecutor::trace_child_steps() {
   if (!child_times_) return;
   const std::int64_t* times = child_times_->cells();
   std::int64_t begin = times[0];
-  for (std::size_t step = 0; step < plan_.child.steps.size() && begin != 0; ++step) {
-    const bool last = plan_.child.steps[step].op == ChildOp::exec;
+  for (std::size_t step = 0; step < plan_->child.steps.size() && begin != 0; ++step) {
+    const bool last = plan_->child.steps[step].op == ChildOp::exec;
     // A successful exec never comes back to note its end; a step that was jumped over has none either.
     const std::int64_t end = last ? trace_clock() : times[step + 1];
     if (end == 0) continue;
-    trace_.add({plan_.child.info[step].text, TraceLane::child, init_pid_, begin, end});
+    trace_.add({plan_->child.info[step].text, TraceLane::child, init_pid_, begin, end});
     begin = end;
   }
   child_times_.reset();
 }
 
 std::optional<SyncMessage> StartExecutor::receive() {
-  const auto readable = [this] {
-    pollfd state{sync_.get(), POLLIN, 0};
-    return ::poll(&state, 1, 0) != 0;
-  };
-  placement_.spin(readable);
   SyncMessage message{};
   ReceivedMessage received = receive_with_fd(sync_.get(), &message, sizeof message);
   if (received.size == 0) return std::nullopt;
@@ -464,7 +487,7 @@ std::optional<SyncMessage> StartExecutor::receive() {
     throw Error("a malformed message from the container's first process", EPROTO);
   }
   if (message.type == SyncMessage::Type::handed_fd) {
-    if (message.detail > plan_.spec.tty_count)
+    if (message.detail > plan_->spec.tty_count)
       throw Error("an unexpected terminal from the container", EPROTO);
     if (terminals_.size() <= message.detail) terminals_.resize(message.detail + 1);
     terminals_[message.detail] = std::move(received.fd);
@@ -485,9 +508,9 @@ Error StartExecutor::real_failure(const Error& failure) {
 }
 
 void StartExecutor::throw_child_failure(const SyncMessage& message) const {
-  if (message.step >= plan_.child.info.size())
+  if (message.step >= plan_->child.info.size())
     throw Error("the container's first process failed", message.error);
-  const auto& info = plan_.child.info[message.step];
+  const auto& info = plan_->child.info[message.step];
   throw Error(formatted("inside the container: cannot {}", info.text), message.error, info.hint, info.origin);
 }
 

@@ -54,22 +54,33 @@ struct ImageStorage {
 // container's tear-down goes by its state record (runtime/stop.h).
 class StartExecutor {
  public:
-  StartExecutor(const StartPlan& plan, ExecutorOptions options);
+  explicit StartExecutor(ExecutorOptions options);
 
-  // Returns when init has been executed. The caller is in a private mount namespace afterwards, if it got
-  // that far (host::UnshareMounts). The calling process must be the only one that shares its memory.
-  void run();
+  // Everything may change before the first step but the supervisor's part and the trace.
+  void set_options(ExecutorOptions options) { options_ = std::move(options); }
+  // What host::MakeSupervisor does, before there is a plan: it needs nothing but the vmid. May be left out.
+  void make_supervisor(std::uint32_t vmid);
+  // Runs the first StartPlan::ahead steps of a plan that need not have more (make_plan_ahead). When it
+  // throws, everything has been taken back. At most once.
+  void run_ahead(const StartPlan& plan);
+  // Runs the plan, without the steps that run_ahead has run. Returns when init has been executed. The caller
+  // is in a private mount namespace afterwards, if it got that far (host::EnterMounts). The plan has to
+  // live as long as this object. At most once.
+  void run(const StartPlan& plan);
+  // Takes back what run_ahead has done: nothing will be run.
+  void give_up() noexcept;
 
   // Failures of single undos, after run() has thrown.
   const std::vector<std::string>& undo_failures() const { return undo_failures_; }
 
  private:
-  const StartPlan& plan_;
+  const StartPlan* plan_ = nullptr;
   ExecutorOptions options_;
+  std::size_t next_step_ = 0;
   Trace trace_;
   Trace side_trace_;
   std::vector<std::string> undo_failures_;
-  cgroupv2::Group group_;
+  std::optional<cgroupv2::Group> group_;
   std::array<UniqueFd, kMaxSlots> slots_;
   UniqueFd id_map_namespace_;
   UniqueFd plain_rootfs_;  // of an id-mapped rootfs, until the guest is set up
@@ -91,7 +102,8 @@ class StartExecutor {
   std::size_t side_begin_ = 0;       // index of the side lane's first step
   SideLane side_;                    // last: it is waited for before anything else goes
 
-  void run_main_lane();
+  void run_guarded(const StartPlan& plan, std::size_t end);
+  void run_main_lane(std::size_t end);
   void run_step(std::size_t at, Trace& trace);
   void begin_side_lane(std::size_t at);
   void push_undo(std::string name, UndoStack::Action action);
@@ -100,7 +112,7 @@ class StartExecutor {
   void perform(const host::CreateV1Cgroups& step);
   void perform(const host::MakeSupervisor& step);
   void perform(const host::LoadAppArmorProfile& step);
-  void perform(const host::UnshareMounts& step);
+  void perform(const host::EnterMounts& step);
   void perform(const host::OpenIdMapNamespace& step);
   void perform(const host::MountVolume& step);
   void perform(const host::PinRootfs& step);
@@ -121,17 +133,18 @@ class StartExecutor {
   void perform(const host::ConfigureLink& step);
   void perform(const host::AwaitSide& step);
   void perform(const host::WriteState& step);
-  void perform(const host::RecordInit& step);
+  void perform(const host::CompleteState& step);
   void perform(const host::PublishState& step);
   void perform(const host::AwaitExec& step);
   void perform(const host::CommitSupervisor& step);
 
   void log_child_steps(ChildOp last);
   void trace_child_steps();
+  void prepare_image();
   void collect_trace();
   netlink::Socket& socket();
   int net_namespace();
-  std::string rootfs_path() const { return rootfs_mount_path(plan_.sysroot, plan_.spec.vmid); }
+  std::string rootfs_path() const { return rootfs_mount_path(plan_->sysroot, plan_->spec.vmid); }
   // One message of the child; nothing at end-of-file. A passed descriptor lands in terminals_. A `failed`
   // is thrown.
   std::optional<SyncMessage> receive();

@@ -38,7 +38,7 @@ struct HostFacts {
   std::optional<uid_t> rootfs_owner;
 };
 
-// Asks the kernel; costs a few system calls and, with links, one netlink request per bridge.
-HostFacts gather_host_facts(const ContainerSpec& spec);
+// Asks the kernel; costs a few system calls. `cgroups`: cgroupv2::detect_layout().
+HostFacts gather_host_facts(const ContainerSpec& spec, cgroupv2::Layout cgroups);
 
 }  // namespace hutch

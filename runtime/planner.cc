@@ -21,18 +21,29 @@ namespace {
 // Collects the host's steps; keeps the order readable in make_plan.
 class HostPlanner {
  public:
-  HostPlanner(const ContainerSpec& spec, const HostFacts& facts, StartPlan& plan)
-      : spec_(spec), facts_(facts), plan_(plan), group_(formatted("lxc/{}", spec.vmid)) {}
+  HostPlanner(const ContainerSpec& spec, StartPlan& plan)
+      : spec_(spec), plan_(plan), group_(formatted("lxc/{}", spec.vmid)) {}
 
-  void plan() {
-    choose_limits();
+  // What needs nothing but the spec and the layout of the cgroups: it can begin while the rest is planned.
+  void ahead() {
+    plan_.state = record();
+    const auto writes = cgroupv2::place(cgroupv2::resource_writes(spec_.resources, "0"), plan_.cgroups);
+    add(host::MakeSupervisor{}, "make the supervisor, in a private mount namespace", "end it");
     add(host::MakeStateDirectory{},
         formatted("make directory {}", state_directory(plan_.sysroot, spec_.vmid)), "remove");
-    add(host::UnshareMounts{}, "unshare the mount namespace");
-    add(host::MakeSupervisor{}, "make the supervisor", "end it");
     add(host::WriteState{}, "write the state record", "remove");
-    add(host::CreateCgroup{limits_}, formatted("create cgroup {} and {}/ns", group_, group_), "remove");
+    add(host::CreateCgroup{writes}, formatted("create cgroup {} and {}/ns", group_, group_), "remove");
     spawn();
+    add(host::EnterMounts{}, "enter the supervisor's mount namespace");
+    plan_.ahead = plan_.host.size();
+  }
+
+  void rest(const HostFacts& facts) {
+    facts_ = &facts;
+    choose_limits();
+    choose_profile();
+    child_.dropped_capabilities = bounding_set_to_drop(spec_.capabilities, facts.last_capability);
+    complete(plan_.state);
     const std::size_t mapped = side_lane();
     // What the child needs for its mounts goes first, so that both sides have something to do.
     volumes();
@@ -48,7 +59,7 @@ class HostPlanner {
     device_filter();
     delegate();
     rlimits();
-    add(host::RecordInit{}, "add the first process to the state record");
+    add(host::CompleteState{}, "complete the state record");
     // A child that may only use the CPU we run on would stop us in the middle: the links come first.
     add(host::AwaitSide{last_side_}, "wait for the links");
     send(SyncMessage::Type::proceed_limited, "send 'limited'");
@@ -61,7 +72,7 @@ class HostPlanner {
 
  private:
   const ContainerSpec& spec_;
-  const HostFacts& facts_;
+  const HostFacts* facts_ = nullptr;  // not known ahead
   StartPlan& plan_;
   std::string group_;
   std::vector<cgroupv2::PlacedWrite> limits_;
@@ -89,9 +100,31 @@ class HostPlanner {
     return mapped;
   }
 
+  // Enough to clean up with.
+  ContainerState record() const {
+    ContainerState state;
+    state.vmid = spec_.vmid;
+    state.cgroup = group_;
+    for (const auto& link : spec_.links) state.host_links.push_back(link.host_name);
+    return state;
+  }
+
+  void complete(ContainerState& state) const {
+    state.dropped_capabilities = child_.dropped_capabilities;
+    state.no_new_privs = spec_.no_new_privs;
+    state.seccomp = !spec_.seccomp.policy.empty();
+    state.apparmor_label = child_.label;
+    state.init_uid = spec_.init.uid;
+    state.init_gid = spec_.init.gid;
+    state.environment.emplace_back("container=lxc");
+    for (const auto& entry : spec_.init.environment) state.environment.push_back(entry.value);
+    state.halt_signal = spec_.signals.halt;
+    state.stop_signal = spec_.signals.stop;
+  }
+
   void v1_cgroups() {
     const bool any = std::any_of(limits_.begin(), limits_.end(),
-                                 [&](auto& write) { return write.hierarchy != facts_.cgroups.unified; });
+                                 [&](auto& write) { return write.hierarchy != plan_.cgroups.unified; });
     if (!any) return;
     add(host::CreateV1Cgroups{limits_}, formatted("create cgroup {} on the v1 hierarchies", group_));
     open_tasks();
@@ -108,39 +141,43 @@ class HostPlanner {
     std::string cpus;
     if (spec_.resources.cpu_count) {
       cpus = cgroupv2::print_cpu_list(
-          cgroupv2::choose_cpus(facts_.cpus, spec_.resources.cpu_count->value, facts_.seed));
+          cgroupv2::choose_cpus(facts_->cpus, spec_.resources.cpu_count->value, facts_->seed));
     }
-    limits_ = cgroupv2::place(cgroupv2::resource_writes(spec_.resources, cpus), facts_.cgroups);
+    limits_ = cgroupv2::place(cgroupv2::resource_writes(spec_.resources, cpus), plan_.cgroups);
   }
 
-  void load_profile() {
-    if (!facts_.apparmor) return;
+  void choose_profile() {
     const auto& wanted = spec_.apparmor;
-    if (wanted.profile == "unchanged") return;
-    if (wanted.profile != "generated") {
-      child_.label = wanted.profile;
-      return;
-    }
+    if (!facts_->apparmor || wanted.profile == "unchanged") return;
+    child_.label = wanted.profile == "generated" ? apparmor_label(profile_input()) : wanted.profile;
+  }
+
+  AppArmorInput profile_input() const {
     AppArmorInput input;
     input.container = std::to_string(spec_.vmid);
     input.unprivileged = spec_.unprivileged;
-    input.allow_nesting = wanted.allow_nesting;
+    input.allow_nesting = spec_.apparmor.allow_nesting;
     input.cgroup_namespace = spec_.namespaces.cgroup;
-    input.features = *facts_.apparmor;
+    input.features = *facts_->apparmor;
     // A policy namespace of the container's own is not set up here, so the plain profile is the label.
     input.features.stacking = false;
-    input.raw_rules = wanted.raw_rules;
+    input.raw_rules = spec_.apparmor.raw_rules;
+    return input;
+  }
+
+  void load_profile() {
+    if (!facts_->apparmor || spec_.apparmor.profile != "generated") return;
+    const AppArmorInput input = profile_input();
     const std::string name = apparmor_profile_name(input);
-    child_.label = apparmor_label(input);
     add(host::LoadAppArmorProfile{name, generated_profile(input)},
-        formatted("load AppArmor profile {}", name), "unload", wanted.origin);
+        formatted("load AppArmor profile {}", name), "unload", spec_.apparmor.origin);
   }
 
   bool needs_id_mapped_mount(const VolumeSpec& volume) const {
     if (spec_.id_map.empty()) return false;
     if (volume.disk_ids == DiskIds::container) return true;
     // A rootfs that root unpacked by hand: its files can only be meant as the container's.
-    return volume.key == "rootfs" && facts_.rootfs_owner == uid_t{0} && *spec_.id_map.host_uid(0) != 0;
+    return volume.key == "rootfs" && facts_->rootfs_owner == uid_t{0} && *spec_.id_map.host_uid(0) != 0;
   }
 
   void volumes() {
@@ -193,7 +230,7 @@ class HostPlanner {
 
   // The v1 hierarchies that have limits: the child joins them itself.
   void open_tasks() {
-    for (const auto& hierarchy : facts_.cgroups.v1_hierarchies()) {
+    for (const auto& hierarchy : plan_.cgroups.v1_hierarchies()) {
       const bool used = std::any_of(limits_.begin(), limits_.end(),
                                     [&](auto& write) { return write.hierarchy == hierarchy; });
       if (!used) continue;
@@ -207,7 +244,7 @@ class HostPlanner {
     const auto& wanted = spec_.namespaces;
     // On a hybrid host the child unshares its cgroup namespace once it is in the v1 groups, so that all of
     // them become its roots.
-    child_.unshare_cgroup = wanted.cgroup && facts_.cgroups.hybrid();
+    child_.unshare_cgroup = wanted.cgroup && plan_.cgroups.hybrid();
     const std::pair<bool, std::pair<std::uint64_t, const char*>> flags[] = {
         {wanted.mount, {CLONE_NEWNS, "mount"}},
         {wanted.pid, {CLONE_NEWPID, "pid"}},
@@ -269,7 +306,7 @@ class HostPlanner {
       host::CreateLink step{link, 0, link.mtu.value_or(1500)};
       std::string text = formatted("create veth {} with {} inside", link.host_name, link.name);
       if (!link.bridge.empty()) {
-        const auto& bridge = facts_.bridges.at(link.bridge);
+        const auto& bridge = facts_->bridges.at(link.bridge);
         step.mtu = link.mtu.value_or(bridge.mtu);
         if (!link.link_down) {
           step.bridge_index = bridge.index;
@@ -289,24 +326,6 @@ class HostPlanner {
   }
 };
 
-ContainerState state_of(const ContainerSpec& spec, const ChildPlanInput& child) {
-  ContainerState state;
-  state.vmid = spec.vmid;
-  state.cgroup = formatted("lxc/{}", spec.vmid);
-  for (const auto& link : spec.links) state.host_links.push_back(link.host_name);
-  state.dropped_capabilities = child.dropped_capabilities;
-  state.no_new_privs = spec.no_new_privs;
-  state.seccomp = !spec.seccomp.policy.empty();
-  state.apparmor_label = child.label;
-  state.init_uid = spec.init.uid;
-  state.init_gid = spec.init.gid;
-  state.environment.emplace_back("container=lxc");
-  for (const auto& entry : spec.init.environment) state.environment.push_back(entry.value);
-  state.halt_signal = spec.signals.halt;
-  state.stop_signal = spec.signals.stop;
-  return state;
-}
-
 }  // namespace
 
 Owner inner_root(const ContainerSpec& spec) {
@@ -318,20 +337,34 @@ std::string tty_path(const ContainerSpec& spec, unsigned number) {
   return spec.tty_directory.empty() ? name : spec.tty_directory + "/" + name;
 }
 
-StartPlan make_plan(const ContainerSpec& spec, const HostFacts& facts, std::vector<sock_filter> filter,
-                    const Sysroot& sysroot) {
-  validate(spec, facts);
+namespace {
+
+StartPlan empty_plan(const ContainerSpec& spec, const cgroupv2::Layout& cgroups, const Sysroot& sysroot) {
   StartPlan plan;
   plan.spec = spec;
   plan.sysroot = sysroot;
-  plan.cgroups = facts.cgroups;
+  plan.cgroups = cgroups;
+  return plan;
+}
+
+}  // namespace
+
+StartPlan make_plan_ahead(const ContainerSpec& spec, const cgroupv2::Layout& cgroups,
+                          const Sysroot& sysroot) {
+  StartPlan plan = empty_plan(spec, cgroups, sysroot);
+  HostPlanner(spec, plan).ahead();
+  return plan;
+}
+
+StartPlan make_plan(const ContainerSpec& spec, const HostFacts& facts, std::vector<sock_filter> filter,
+                    const Sysroot& sysroot) {
+  validate(spec, facts);
+  StartPlan plan = empty_plan(spec, facts.cgroups, sysroot);
   plan.child.filter = std::move(filter);
-  HostPlanner planner(spec, facts, plan);
-  planner.plan();
-  ChildPlanInput child = planner.child();
-  child.dropped_capabilities = bounding_set_to_drop(spec.capabilities, facts.last_capability);
-  plan_child(spec, child, plan.child);
-  plan.state = state_of(spec, child);
+  HostPlanner planner(spec, plan);
+  planner.ahead();
+  planner.rest(facts);
+  plan_child(spec, planner.child(), plan.child);
   return plan;
 }
 

@@ -30,7 +30,6 @@ void SideLane::work() {
     }
     const std::lock_guard lock(mutex_);
     failure_ = failure;
-    if (failure) failed_ = true;
     if (!failure) ++done_;
     changed_.notify_all();
     if (failure) return;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
@@ -23,8 +22,6 @@ class SideLane {
 
   // Begins. Throws Error when there can be no thread. At most once.
   void run(std::vector<std::function<void()>> steps);
-  // Whether there is nothing to wait for: the first `count` steps are done, or the lane has failed.
-  bool passed(std::size_t count) const { return done_ >= count || failed_; }
   // Waits until the first `count` steps are done; throws the failure of the lane if there is one. Nothing to
   // wait for before run().
   void wait_for(std::size_t count);
@@ -37,8 +34,7 @@ class SideLane {
   std::vector<std::function<void()>> steps_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::atomic<std::size_t> done_ = 0;
-  std::atomic<bool> failed_ = false;
+  std::size_t done_ = 0;
   bool stopping_ = false;
   std::exception_ptr failure_;
   std::thread thread_;

@@ -39,28 +39,6 @@ class MountNamespaceReturn {
   UniqueFd directory_;
 };
 
-ExecutorOptions executor_options(const StartPlan& plan, const StartOptions& options,
-                                 const MountNamespaceReturn& home, std::vector<std::string>& warnings) {
-  ExecutorOptions result;
-  result.before_step = options.before_step;
-  result.trace = options.trace;
-  result.restart_command = options.restart_command;
-  result.host_mounts = home.mounts();
-  if (!plan.sysroot.prefix().empty()) result.supervisor_environment = {"HUTCH_ROOT=" + plan.sysroot.prefix()};
-  if (options.debug) {
-    result.log = [begin = std::chrono::steady_clock::now()](const std::string& line) {
-      const std::chrono::duration<double, std::milli> passed = std::chrono::steady_clock::now() - begin;
-      std::fprintf(stderr, "%8.3f ms  %s\n", passed.count(), line.c_str());
-    };
-  }
-  if (options.set_up_guest) {
-    result.set_up_guest = [&](int rootfs_fd, Owner root) {
-      options.set_up_guest(rootfs_fd, root, [&](const std::string& line) { warnings.push_back(line); });
-    };
-  }
-  return result;
-}
-
 // What the user has to clean up is told beside what went wrong.
 Error with_undo_failures(const Error& error, const std::vector<std::string>& failures) {
   if (failures.empty()) return error;
@@ -69,18 +47,103 @@ Error with_undo_failures(const Error& error, const std::vector<std::string>& fai
 
 }  // namespace
 
-std::vector<std::string> start_container(const StartPlan& plan, const StartOptions& options) {
-  const MountNamespaceReturn home;
-  std::vector<std::string> warnings;
-  StartExecutor executor(plan, executor_options(plan, options, home, warnings));
-  try {
-    executor.run();
-  } catch (const Error& error) {
-    home.go_back();
-    throw with_undo_failures(error, executor.undo_failures());
+class ContainerStart::Run {
+ public:
+  Run(const Sysroot& sysroot, std::uint32_t vmid, const StartOptions& options)
+      : sysroot_(sysroot), executor_(executor_options(options)) {
+    executor_.make_supervisor(vmid);
   }
-  home.go_back();
-  return warnings;
+
+  void set_options(const StartOptions& options) { executor_.set_options(executor_options(options)); }
+
+  void begin(StartPlan ahead) {
+    ahead_ = std::move(ahead);
+    guarded([&] { executor_.run_ahead(ahead_); });
+  }
+
+  std::vector<std::string> finish(const StartPlan& plan) {
+    guarded([&] { executor_.run(plan); });
+    home_.go_back();
+    return std::move(warnings_);
+  }
+
+  void give_up() {
+    executor_.give_up();
+    home_.go_back();
+  }
+
+ private:
+  Sysroot sysroot_;
+  MountNamespaceReturn home_;
+  std::vector<std::string> warnings_;
+  StartPlan ahead_;
+  StartExecutor executor_;
+
+  template <typename Action>
+  void guarded(Action action) {
+    try {
+      action();
+    } catch (const Error& error) {
+      home_.go_back();
+      throw with_undo_failures(error, executor_.undo_failures());
+    }
+  }
+
+  ExecutorOptions executor_options(const StartOptions& options) {
+    ExecutorOptions result;
+    result.before_step = options.before_step;
+    result.trace = options.trace;
+    result.restart_command = options.restart_command;
+    result.host_mounts = home_.mounts();
+    if (!sysroot_.prefix().empty()) result.supervisor_environment = {"HUTCH_ROOT=" + sysroot_.prefix()};
+    if (options.debug) {
+      result.log = [begin = std::chrono::steady_clock::now()](const std::string& line) {
+        const std::chrono::duration<double, std::milli> passed = std::chrono::steady_clock::now() - begin;
+        std::fprintf(stderr, "%8.3f ms  %s\n", passed.count(), line.c_str());
+      };
+    }
+    if (options.set_up_guest) {
+      result.set_up_guest = [this, edit = options.set_up_guest](int rootfs_fd, Owner root) {
+        edit(rootfs_fd, root, [this](const std::string& line) { warnings_.push_back(line); });
+      };
+    }
+    return result;
+  }
+};
+
+ContainerStart::ContainerStart(const Sysroot& sysroot, std::uint32_t vmid, const StartOptions& options)
+    : run_(std::make_unique<Run>(sysroot, vmid, options)) {}
+
+// Whatever is taken back too late to be told: the next start of the container meets it.
+ContainerStart::~ContainerStart() {
+  if (!run_) return;
+  try {
+    run_->give_up();
+  } catch (const Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+  }
+}
+
+void ContainerStart::set_options(const StartOptions& options) {
+  run_->set_options(options);
+}
+
+void ContainerStart::begin(StartPlan ahead) {
+  try {
+    run_->begin(std::move(ahead));
+  } catch (...) {
+    run_.reset();
+    throw;
+  }
+}
+
+std::vector<std::string> ContainerStart::finish(const StartPlan& plan) {
+  const std::unique_ptr<Run> run = std::move(run_);
+  return run->finish(plan);
+}
+
+std::vector<std::string> start_container(const StartPlan& plan, const StartOptions& options) {
+  return ContainerStart(plan.sysroot, plan.spec.vmid, options).finish(plan);
 }
 
 }  // namespace hutch

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,34 @@ struct StartOptions {
   std::function<void(std::size_t index)> before_step;
 };
 
-// Starts the container and waits until init has been executed. Returns the warnings that came up. When it
-// throws, everything has been taken back. The caller must hold the container's lock and be the only process
-// in its memory but for supervisors of earlier starts: the container's supervisor shares it until the caller
-// ends.
+// One start in two halves, so that the kernel's work on the namespaces goes on while the rest is planned. The
+// caller must hold the container's lock and be the only process in its memory but for supervisors of earlier
+// starts: the container's supervisor shares it until the caller ends. Between the halves the calling thread
+// is in a private mount namespace, with the host's mounts.
+class ContainerStart {
+ public:
+  // Makes the supervisor, which needs nothing but the vmid and the restart command.
+  ContainerStart(const Sysroot& sysroot, std::uint32_t vmid, const StartOptions& options);
+  // Takes everything back that was begun and not finished.
+  ~ContainerStart();
+  ContainerStart(const ContainerStart&) = delete;
+  ContainerStart& operator=(const ContainerStart&) = delete;
+
+  // What else has become known about the start: everything but the restart command and the trace. Before
+  // `begin` or `finish`.
+  void set_options(const StartOptions& options);
+  // Runs a plan of make_plan_ahead. May be left out. When it throws, everything has been taken back.
+  void begin(StartPlan ahead);
+  // Starts the container and waits until init has been executed. Returns the warnings that came up. When it
+  // throws, everything has been taken back. `plan` has to begin with the steps of `begin`. At most once.
+  std::vector<std::string> finish(const StartPlan& plan);
+
+ private:
+  class Run;
+  std::unique_ptr<Run> run_;
+};
+
+// Both at once.
 std::vector<std::string> start_container(const StartPlan& plan, const StartOptions& options);
 
 }  // namespace hutch

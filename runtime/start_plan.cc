@@ -23,7 +23,7 @@ std::string rootfs_mount_path(const Sysroot& sysroot, std::uint32_t vmid) {
 std::string print_plan(const StartPlan& plan) {
   std::string text = formatted(
       "# start of CT {}: the host's steps, then the child's; those of 'side' run beside the others of\n"
-      "# the host, the child's beside both ('send' and 'wait for' are where they meet)\n",
+      "# the host; the child's begin with 'mapped' ('send' and 'wait for' are where they meet)\n",
       plan.spec.vmid);
   for (std::size_t at = 0; at < plan.host.size(); ++at) {
     const auto& step = plan.host[at];

@@ -38,7 +38,8 @@ struct LoadAppArmorProfile {
   std::string name;
   std::string text;
 };
-struct UnshareMounts {};
+// The supervisor's private mount namespace, where the volumes are mounted.
+struct EnterMounts {};
 // A user namespace with the container's id map that lives only for the id-mapped mounts.
 struct OpenIdMapNamespace {};
 struct MountVolume {
@@ -104,7 +105,7 @@ struct AwaitSide {
 // PublishState gives it the name that others look for. Not before: they would join a container that still
 // has the host's root.
 struct WriteState {};
-struct RecordInit {};
+struct CompleteState {};
 struct AwaitExec {};
 struct PublishState {};
 // The supervisor watches over the container from here on.
@@ -114,12 +115,12 @@ struct CommitSupervisor {};
 
 using HostAction =
     std::variant<host::MakeStateDirectory, host::CreateCgroup, host::CreateV1Cgroups, host::MakeSupervisor,
-                 host::LoadAppArmorProfile, host::UnshareMounts, host::OpenIdMapNamespace, host::MountVolume,
+                 host::LoadAppArmorProfile, host::EnterMounts, host::OpenIdMapNamespace, host::MountVolume,
                  host::PinRootfs, host::SetUpGuest, host::OpenRoot, host::BuildDev, host::OpenSource,
                  host::Spawn, host::AwaitSpawned, host::WriteIdMaps, host::Proceed, host::OpenTasks,
                  host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup, host::SetRlimit,
-                 host::CreateLink, host::ConfigureLink, host::AwaitSide, host::WriteState, host::RecordInit,
-                 host::AwaitExec, host::PublishState, host::CommitSupervisor>;
+                 host::CreateLink, host::ConfigureLink, host::AwaitSide, host::WriteState,
+                 host::CompleteState, host::AwaitExec, host::PublishState, host::CommitSupervisor>;
 
 // Which thread of the starting process runs a step. The side lane's steps stand one after the other in the
 // plan; the lane begins when the main lane comes to the first of them.
@@ -139,6 +140,7 @@ struct StartPlan {
   Sysroot sysroot;
   cgroupv2::Layout cgroups;
   std::vector<HostStep> host;
+  std::size_t ahead = 0;  // how many of them need no more than the spec: the rest may not be planned yet
   ChildProgram child;
   ContainerState state;  // the record to write, without the processes' identities
 };

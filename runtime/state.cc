@@ -143,10 +143,6 @@ std::optional<UniqueFd> open_process(const ProcessIdentity& process) {
   return fd;
 }
 
-std::string print_init(const ProcessIdentity& init) {
-  return formatted("init {} {}\n", init.pid, init.start_time);
-}
-
 std::string print_state(const ContainerState& state) {
   std::string text;
   for (const auto& field : fields()) field.print(state, text);

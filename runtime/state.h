@@ -56,9 +56,6 @@ struct ContainerState {
 std::string print_state(const ContainerState& state);
 ContainerState parse_state(std::string_view text, const std::string& source);
 
-// The line about init alone, to be added to a record without it.
-std::string print_init(const ProcessIdentity& init);
-
 // "<root>/run/hutch/100"
 std::string state_directory(const Sysroot& sysroot, std::uint32_t vmid);
 

@@ -1,7 +1,6 @@
 #include "runtime/supervisor.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -95,8 +94,6 @@ Supervisor::Supervisor(const SupervisorSetup& setup, UniqueFd child_end, const C
   const UniqueFd signals = open_signals();
   Memory& memory = *memory_;
   memory.image.sync_fd = child_end.get();
-  memory.image.shares_memory = setup.share_memory;
-  memory.image.spins = placement.spins();
   memory.keep = {theirs.get(), program.get(), signals.get(), setup.host_mounts, child_end.get()};
   std::sort(memory.keep.begin(), memory.keep.end());
   WaiterOrders& orders = memory.waiter.orders();
@@ -155,9 +152,9 @@ Supervisor::FirstProcess Supervisor::await_spawned() {
   return {answer.message.pid, std::move(answer.fd)};
 }
 
-bool Supervisor::has_answer() const {
-  pollfd state{control_.get(), POLLIN, 0};
-  return ::poll(&state, 1, 0) != 0;
+UniqueFd Supervisor::await_ready() {
+  receive(static_cast<int>(SupervisorMessage::Type::ready));
+  return open_file(AT_FDCWD, formatted("/proc/{}/ns/mnt", pid_), O_RDONLY);
 }
 
 int Supervisor::reap() {

@@ -26,8 +26,7 @@ struct SupervisorSetup {
   std::vector<std::string>
       restart_command;                   // "start", "100"; empty: a reboot from inside stops the container
   std::vector<std::string> environment;  // "NAME=value"
-  int host_mounts = -1;      // the mount namespace that both commands run in; kept by the supervisor
-  bool share_memory = true;  // of the caller with the container's first process, until it executes init
+  int host_mounts = -1;  // the mount namespace that both commands run in; kept by the supervisor
 };
 
 // The starter's side of a container's supervisor (runtime/supervisor_process.h). One that is neither
@@ -48,14 +47,15 @@ class Supervisor {
 
   pid_t pid() const { return pid_; }
 
-  // The program of the container's first process: to be filled in before `spawn` and left alone until it has
-  // executed init. Its sync_fd and shares_memory are set here.
+  // Waits until it is cut loose from its starter and in its private mount namespace, of which a descriptor is
+  // given.
+  UniqueFd await_ready();
+
+  // The program of the container's first process (runtime/child_interpreter.h). Its sync_fd is set here.
   ChildImage& image();
-  // Asks for the first process, with new namespaces, in the cgroup that `cgroup` is a directory of. Does not
-  // wait.
+  // Asks for the first process, with new namespaces, in the cgroup that `cgroup` is a directory of. It shares
+  // the memory of this process if image().shares_memory says so. Does not wait.
   void spawn(std::uint64_t clone_flags, int cgroup);
-  // Whether await_spawned or reap would return at once.
-  bool has_answer() const;
   // Waits for it. Throws the errno of clone3 (ENOSPC: a limit of /proc/sys/user is reached).
   FirstProcess await_spawned();
   // Waits until the first process has ended; its wait status. At most once.

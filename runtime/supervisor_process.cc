@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -37,6 +38,7 @@ class SupervisorProcess {
   [[noreturn]] void run() {
     raw(SYS_close, birth_.starter_end);
     if (const long error = detach(); error != 0) fail(error);
+    report_ready();
     for (;;) {
       SupervisorMessage message{};
       const long size = receive(message);
@@ -97,7 +99,15 @@ class SupervisorProcess {
       if (const long error = first_error(raw(SYS_dup3, null, number, 0))) return error;
     }
     if (null > 2) raw(SYS_close, null);
-    return 0;
+    // Where the volumes are mounted, out of the host's sight.
+    if (const long error = first_error(raw(SYS_unshare, CLONE_NEWNS))) return error;
+    return first_error(raw(SYS_mount, nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr));
+  }
+
+  void report_ready() {
+    SupervisorMessage message{};
+    message.type = SupervisorMessage::Type::ready;
+    send(message, -1);
   }
 
   long close_all_but_kept() {
@@ -123,9 +133,7 @@ class SupervisorProcess {
     header.msg_controllen = sizeof control;
     long size = 0;
     do {
-      // Only the first order follows at once.
-      size = sys::receive_spinning(birth_.control, &header, MSG_CMSG_CLOEXEC,
-                                   init_ < 0 ? birth_.image->spins : 0);
+      size = raw(SYS_recvmsg, birth_.control, &header, MSG_CMSG_CLOEXEC);
     } while (size == -EINTR);
     received_count_ = 0;
     if (size <= 0) return size;

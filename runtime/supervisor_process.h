@@ -14,6 +14,7 @@
 // orders; everything else of a start is done by that process:
 //
 //   starter                        supervisor
+//    |<-- ready ---------------------|  cut loose from its starter, in a private mount namespace
 //    |--- spawn {flags} + cgroup --->|  clone3: the container's first process
 //    |<-- spawned {pid} + pidfd -----|
 //    |--- reap --------------------->|
@@ -29,7 +30,7 @@
 namespace hutch {
 
 struct SupervisorMessage {
-  enum class Type : std::uint32_t { spawn = 1, spawned, reap, reaped, commit, dismiss, failed };
+  enum class Type : std::uint32_t { ready = 1, spawn, spawned, reap, reaped, commit, dismiss, failed };
   Type type{};
   std::int32_t error = 0;         // failed: errno
   std::int32_t pid = 0;           // spawned

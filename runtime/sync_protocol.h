@@ -9,11 +9,11 @@
 //    |  cgroup2 group                   |
 //    |  (the supervisor clones) ------->|
 //    |  id maps, mounts, v1 groups      |  waits
-//    |--- proceed_mapped + slots ------>|  becomes the container's root, mounts
+//    |--- proceed_mapped + slots ------>|  becomes the container's root, mounts, pivots
 //    |  limits, device filter, links    |
 //    |<-- handed_fd (console, tty) -----|  with SCM_RIGHTS, any number
 //    |--- proceed_limited ------------->|  joins the v1 cgroups, own cgroup namespace, mounts cgroup2,
-//    |                                  |  pivots, gives up its rights, ids, exec
+//    |                                  |  gives up its rights, ids, exec
 //    |<-- executing --------------------|  then the socket closes by exec: running
 //    |<-- failed {step, errno} ---------|  at any time; the child exits after it
 //

@@ -93,12 +93,6 @@ UniqueFd make_directories_inside(int root, const std::string& path) {
 
 }  // namespace
 
-void unshare_mounts() {
-  check(::unshare(CLONE_NEWNS), "cannot create a mount namespace");
-  check(::mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr),
-        "cannot detach from the host's mount events");
-}
-
 OpenedVolume open_volume(const VolumeSpec& volume, int id_map_fd) {
   try {
     OpenedVolume opened = open_unmapped(volume, id_map_fd >= 0);

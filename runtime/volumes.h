@@ -9,10 +9,6 @@
 // Volumes of a container, mounted in the supervisor's own mount namespace.
 namespace hutch {
 
-// Takes a private copy of the host's mounts: what happens here is not seen there, what happens there is seen
-// here (recursively "slave", mount_namespaces(7)).
-void unshare_mounts();
-
 struct OpenedVolume {
   UniqueFd mount;  // detached
   // Only of an id-mapped one: the same file system with the ids of the disk, for edits by the host (whose

@@ -186,7 +186,7 @@ StartPlan ContainerTest::plan() const {
     filter = seccomp::load_or_compile(spec.seccomp.policy, spec.seccomp.origin,
                                       sysroot_.path("var/cache/hutch/seccomp"));
   }
-  return make_plan(spec, gather_host_facts(spec), std::move(filter), sysroot_);
+  return make_plan(spec, gather_host_facts(spec, cgroupv2::detect_layout()), std::move(filter), sysroot_);
 }
 
 std::string ContainerTest::start_error(const StartOptions& options) {
