@@ -129,6 +129,12 @@ Arena make_arena(const std::string& ready_program, UndoStack& undo) {
   undo.push("scratch directory", [path = arena.scratch] { remove_tree(AT_FDCWD, path); });
   // The container's root, an unprivileged id, has to pass through.
   check(chmod(directory, 0711), "cannot open the scratch directory to the container");
+  // State of what runs lies in memory on every host that systemd or its like has started.
+  const std::string run = arena.scratch + "/run";
+  check(mkdir(run.c_str(), 0755), formatted("cannot create '{}'", run));
+  check(mount("tmpfs", run.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"),
+        formatted("cannot mount '{}'", run));
+  undo.push("state directory", [run] { check(umount2(run.c_str(), MNT_DETACH), "cannot unmount it"); });
   const auto own = static_cast<unsigned>(getpid());
   arena.first_vmid = 900000000U + own % 9000U * kPlacesOfArena;
   arena.ready_program = ready_program;

@@ -90,14 +90,16 @@ Contender crun_contender(const Arena& arena, const std::string& program, const V
                          unsigned index) {
   const bool unified = host_is_unified();
   const std::string manager = unified ? "cgroupfs" : "disabled";
-  const Runtime runtime = {
-      "crun", {program, "--root", arena.scratch + "/crun", "--cgroup-manager", manager}, !unified, unified};
+  const Runtime runtime = {"crun",
+                           {program, "--root", arena.scratch + "/run/crun", "--cgroup-manager", manager},
+                           !unified,
+                           unified};
   return oci_contender(arena, runtime, variant, index);
 }
 
 Contender runc_contender(const Arena& arena, const std::string& program, const Variant& variant,
                          unsigned index) {
-  return oci_contender(arena, {"runc", {program, "--root", arena.scratch + "/runc"}}, variant, index);
+  return oci_contender(arena, {"runc", {program, "--root", arena.scratch + "/run/runc"}}, variant, index);
 }
 
 }  // namespace hutch::bench

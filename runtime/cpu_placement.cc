@@ -31,4 +31,27 @@ void CpuPlacement::move_away(pthread_t thread) const {
   }
 }
 
+// What fails in here (a process that has died, CPUs that went offline) only costs time.
+void CpuPlacement::separate(pid_t process, const std::vector<unsigned>& cpus) const {
+  if (!useful_) return;
+  cpu_set_t ours{};
+  if (::sched_getaffinity(0, sizeof ours, &ours) != 0) return;
+  for (const unsigned cpu : cpus) CPU_CLR(cpu, &ours);
+  if (cpus.empty()) {
+    const int here = ::sched_getcpu();
+    cpu_set_t theirs = ours;
+    CPU_ZERO(&ours);
+    CPU_SET(static_cast<std::size_t>(here), &ours);
+    CPU_CLR(static_cast<std::size_t>(here), &theirs);
+    ::sched_setaffinity(process, sizeof theirs, &theirs);
+  }
+  if (CPU_COUNT(&ours) > 0) ::sched_setaffinity(0, sizeof ours, &ours);
+}
+
+void CpuPlacement::release(pid_t process) const {
+  if (!useful_) return;
+  ::sched_setaffinity(0, sizeof original_, &original_);
+  if (process > 0) ::sched_setaffinity(process, sizeof original_, &original_);
+}
+
 }  // namespace hutch

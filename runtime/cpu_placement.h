@@ -4,6 +4,8 @@
 #include <sched.h>
 #include <sys/types.h>
 
+#include <vector>
+
 namespace hutch {
 
 // Has the processes of a start begin on different CPUs, to work beside each other. Left to itself the kernel
@@ -19,6 +21,13 @@ class CpuPlacement {
   // it may come back. Does nothing when that is impossible: it only costs time.
   void move_process_away(pid_t process) const;
   void move_away(pthread_t thread) const;
+
+  // For the last wait of a start: keeps the calling thread and a process that is about to execute init on
+  // different CPUs, so that the caller is not woken behind init. `cpus`: those that the process is confined
+  // to by its cgroup; empty: any.
+  void separate(pid_t process, const std::vector<unsigned>& cpus) const;
+  // Lets both go where they like; `process` may be -1.
+  void release(pid_t process) const;
 
  private:
   cpu_set_t others_{};

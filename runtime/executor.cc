@@ -22,6 +22,7 @@
 #include "base/format.h"
 #include "base/mount.h"
 #include "base/syscalls.h"
+#include "cgroupv2/cpuset.h"
 #include "cgroupv2/device_filter.h"
 #include "cgroupv2/freezer.h"
 #include "netlink/address.h"
@@ -105,6 +106,7 @@ void StartExecutor::run_guarded(const StartPlan& plan, std::size_t end) {
   } catch (const Error& error) {
     side_.stop();
     const Error failure = real_failure(error);
+    placement_.release(init_pid_);
     collect_trace();
     undo_.run();
     throw failure;
@@ -252,7 +254,13 @@ void StartExecutor::perform(const host::Spawn& step) {
   const UniqueFd cgroup = group_->open_inner();
   supervisor_->spawn(step.clone_flags, cgroup.get());
   // Before the group goes: not all of its processes may be killable by it (an older kernel's cgroup.kill).
-  push_undo("kill the container", [this] { supervisor_->dismiss(); });
+  push_undo("kill the container", [this] {
+    // ESRCH: it is dead and only has to be collected.
+    if (init_pidfd_ && sys::pidfd_send_signal(init_pidfd_.get(), SIGKILL) < 0 && errno != ESRCH) {
+      throw_errno("cannot kill init");
+    }
+    supervisor_->dismiss();
+  });
 }
 
 void StartExecutor::prepare_image() {
@@ -413,6 +421,7 @@ void StartExecutor::perform(const host::CompleteState&) {
   check(::lseek(record_.get(), 0, SEEK_SET), "cannot rewrite the state record");
   write_fd(record_.get(), print_state(state), kUnpublishedState);
   record_.reset();
+  placement_.separate(init_pid_, container_cpus());
   // For whoever joins the container later.
   const auto& filter = plan_->child.filter;
   if (filter.empty()) return;
@@ -420,6 +429,18 @@ void StartExecutor::perform(const host::CompleteState&) {
   const UniqueFd file = open_file(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
   write_fd(file.get(), {reinterpret_cast<const char*>(filter.data()), filter.size() * sizeof(sock_filter)},
            path);
+}
+
+// The CPUs that the limits leave to the container; empty: all.
+std::vector<unsigned> StartExecutor::container_cpus() const {
+  for (const auto& step : plan_->host) {
+    const auto* limits = std::get_if<host::ApplyLimits>(&step.action);
+    if (limits == nullptr) continue;
+    for (const auto& write : limits->writes) {
+      if (write.file == "cpuset.cpus") return cgroupv2::parse_cpu_list(write.value);
+    }
+  }
+  return {};
 }
 
 void StartExecutor::perform(const host::PublishState&) {
@@ -431,6 +452,7 @@ void StartExecutor::perform(const host::AwaitExec&) {
   while (const auto message = receive()) {
     if (message->type == SyncMessage::Type::executing) executing = true;
   }
+  placement_.release(init_pid_);
   if (!executing) throw_child_death();
   sync_.reset();
   log_child_steps(ChildOp::exec);

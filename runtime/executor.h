@@ -142,6 +142,7 @@ class StartExecutor {
   void trace_child_steps();
   void prepare_image();
   void collect_trace();
+  std::vector<unsigned> container_cpus() const;
   netlink::Socket& socket();
   int net_namespace();
   std::string rootfs_path() const { return rootfs_mount_path(plan_->sysroot, plan_->spec.vmid); }

@@ -119,7 +119,13 @@ Supervisor::Supervisor(const SupervisorSetup& setup, UniqueFd child_end, const C
 }
 
 Supervisor::~Supervisor() {
-  dismiss();
+  if (!committed_) {
+    dismiss();
+    return;
+  }
+  // Until this process ends: the supervisor takes the end of this descriptor for its end.
+  control_.release();
+  memory_.release();
 }
 
 ChildImage& Supervisor::image() {
@@ -170,23 +176,25 @@ void Supervisor::commit(std::span<const int> fds, bool has_console) {
   order.type = SupervisorMessage::Type::commit;
   order.has_console = has_console ? 1 : 0;
   send_with_fds(control_.get(), &order, sizeof order, fds);
-  pid_ = -1;
-  // Until this process ends: the supervisor takes the end of this descriptor for its end.
-  control_.release();
-  memory_.release();
+  committed_ = true;
 }
 
 void Supervisor::dismiss() noexcept {
   if (pid_ < 0) return;
+  if (committed_) return wait_for_end();
   SupervisorMessage order{};
   order.type = SupervisorMessage::Type::dismiss;
   // When it is gone already there is nobody to tell.
   ::send(control_.get(), &order, sizeof order, MSG_NOSIGNAL);
+  wait_for_end();
+  control_.reset();
+  memory_->waiter.free();
+}
+
+void Supervisor::wait_for_end() noexcept {
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
   pid_ = -1;
-  control_.reset();
-  memory_->waiter.free();
 }
 
 }  // namespace hutch

@@ -63,7 +63,8 @@ class Supervisor {
   // From here on the supervisor watches over the container by itself. It keeps copies of `fds`, the first of
   // which is the console if `has_console`. What it shares with this process stays until this process ends.
   void commit(std::span<const int> fds, bool has_console);
-  // Kills and collects the first process and ends the supervisor. Nothing to do after `commit`.
+  // Kills and collects the first process and ends the supervisor. After `commit` it only waits until the
+  // supervisor has ended by itself: the caller has killed init.
   void dismiss() noexcept;
 
  private:
@@ -71,7 +72,9 @@ class Supervisor {
   std::unique_ptr<Memory> memory_;
   UniqueFd control_;
   pid_t pid_ = -1;
+  bool committed_ = false;
 
+  void wait_for_end() noexcept;
   struct SupervisorAnswer;
   SupervisorAnswer receive(int wanted);
 };

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 #include "base/error.h"
@@ -65,6 +66,8 @@ class FaultInjectionTest : public ContainerTest {
     spec.rootfs.source = image;
   }
 
+  std::string settled_snapshot(const std::string& wanted);
+
   void fail_every_host_step() {
     const StartPlan planned = plan();
     const std::string before = host_snapshot(directory(), vmid());
@@ -85,6 +88,22 @@ class FaultInjectionTest : public ContainerTest {
     }
   }
 };
+
+// The host's state when it is `wanted`, or after five seconds. Somebody may be cleaning up, and a directory
+// vanish while it is listed.
+std::string FaultInjectionTest::settled_snapshot(const std::string& wanted) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  for (;;) {
+    const bool last = std::chrono::steady_clock::now() > deadline;
+    try {
+      std::string snapshot = host_snapshot(directory(), vmid());
+      if (last || snapshot == wanted) return snapshot;
+    } catch (const std::filesystem::filesystem_error&) {
+      if (last) throw;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
 
 // The plan with a step that fails put before child step `at`.
 StartPlan with_failing_child_step(StartPlan plan, std::size_t at) {
@@ -164,11 +183,7 @@ TEST_F(FaultInjectionTest, AStarterThatIsKilled) {
     EXPECT_TRUE(dies_while_starting(planned, options));
     // The supervisor sees its starter's end and cleans up; before there is one the next command does.
     kill();
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-    while (host_snapshot(directory(), vmid()) != before && std::chrono::steady_clock::now() < deadline) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    ASSERT_EQ(host_snapshot(directory(), vmid()), before)
+    ASSERT_EQ(settled_snapshot(before), before)
         << "left by dying before host step " << step + 1 << ": " << planned.host[step].text;
   }
 }
