@@ -98,10 +98,6 @@ void ConfigFileLock::release() {
   path_.clear();
 }
 
-void close_inherited_locks() {
-  held_locks().clear();
-}
-
 ConfigStore::ConfigStore(Sysroot sysroot) : sysroot_(std::move(sysroot)), node_(host_node()) {}
 
 std::string ConfigStore::directory() const {

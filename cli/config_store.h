@@ -28,10 +28,6 @@ class ConfigFileLock {
   std::string path_;  // empty: moved from
 };
 
-// For a process forked while a file lock is held (a supervisor that outlives its command): closes this
-// process's copies, so that the lock ends with the command's. The command's own locks are not affected.
-void close_inherited_locks();
-
 class ConfigStore {
  public:
   // Touches nothing. The node is the host name up to the first dot.

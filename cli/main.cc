@@ -9,6 +9,15 @@
 
 #include "cli/command_table.h"
 
+// libstdc++'s own handler brings a demangler of 100 kB into a static program, to name the type of an
+// exception that nobody caught; run_command_line catches them all.
+namespace __gnu_cxx {
+void __verbose_terminate_handler() {
+  std::fputs("pct: terminated by an internal error\n", stderr);
+  std::abort();
+}
+}  // namespace __gnu_cxx
+
 namespace {
 
 // What the caller leaves to chance and root must not depend on.

@@ -1,5 +1,7 @@
 #include "runtime/start.h"
 
+#include <optional>
+
 #include "base/error.h"
 #include "base/format.h"
 #include "cli/commands.h"
@@ -98,20 +100,28 @@ std::vector<std::string> start(CommandContext& context, const config::ContainerC
 int command_start(CommandContext& context) {
   Trace trace(TraceLane::command, context.options().has("trace") || context.options().flag("timing"));
   const ConfigStore store(context.sysroot());
+  // Released after whatever `begun` has to take back.
+  std::optional<ConfigFileLock> lock;
   // First of all: it gets ready beside us. (And so it has no copy of the lock.)
   ContainerStart begun = [&] {
     const auto span = trace.span("make the supervisor");
     return ContainerStart(context.sysroot(), context.vmid(), early_options(context.vmid(), trace));
   }();
-  const auto lock = [&] {
+  {
     const auto span = trace.span("take the lock");
-    return store.lock(context.vmid(), context.err());
-  }();
+    lock = store.lock(context.vmid(), context.err());
+  }
   const auto config = startable_config(context, store, trace);
   try {
     for (const auto& warning : start(context, config, trace, begun)) context.warn(warning);
   } catch (const Error&) {
-    show_trace(context, trace);
+    // A relative file name is meant where the user is.
+    begun.give_up();
+    try {
+      show_trace(context, trace);
+    } catch (const Error& error) {
+      context.warn(error.what());
+    }
     throw;
   }
   show_trace(context, trace);

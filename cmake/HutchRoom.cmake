@@ -19,18 +19,20 @@ function(hutch_static_library prefix module archive)
     INTERFACE_INCLUDE_DIRECTORIES "${${prefix}_INCLUDE_DIRS}")
 endfunction()
 
-# hutch_link_program(<target> [STATIC]): everything static for which an archive exists; with STATIC libc too, as a
-# position-independent program: no loader, no symbol look-up at start. A sanitizer needs its own shared
-# runtime, so it keeps the default.
+# hutch_link_program(<target> [STATIC]): everything static for which an archive exists; with STATIC libc too, still
+# position-independent: no loader, no symbol look-up at start. A sanitizer needs its own shared runtime, so it keeps
+# the default.
 function(hutch_link_program target)
   cmake_parse_arguments(P "STATIC" "" "" ${ARGN})
   if(HUTCH_SANITIZE)
     return()
   endif()
-  target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc -Wl,--as-needed -Wl,--gc-sections
-    -Wl,-z,relro -Wl,-z,now)
+  target_link_options(${target} PRIVATE -Wl,--as-needed -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now)
   if(P_STATIC)
-    target_link_options(${target} PRIVATE -static)
+    # Not together with -static-libstdc++: that turns the link of libc dynamic again, and the program jumps to 0.
+    target_link_options(${target} PRIVATE -static-pie -Wl,-z,pack-relative-relocs)
+  else()
+    target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc)
   endif()
 endfunction()
 

@@ -95,7 +95,7 @@ void Message::put_attribute(std::uint16_t type, const void* data, std::size_t si
   const nlattr attribute{static_cast<std::uint16_t>(sizeof(nlattr) + size), type};
   std::byte* place = buffer_.data() + header()->nlmsg_len;
   std::memcpy(place, &attribute, sizeof attribute);
-  std::memcpy(place + sizeof attribute, data, size);
+  if (size > 0) std::memcpy(place + sizeof attribute, data, size);
   header()->nlmsg_len += static_cast<std::uint32_t>(aligned(attribute.nla_len));
 }
 

@@ -8,7 +8,7 @@
 
 namespace hutch {
 
-// Memory that the container's first process writes its clock readings into and the supervisor reads
+// Memory that the container's first process writes its clock readings into and the starter reads
 // (ChildImage::times).
 class ChildTimes {
  public:

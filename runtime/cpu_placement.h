@@ -14,7 +14,8 @@ namespace hutch {
 // It costs 0.3 to 0.7 ms each time (docs/performance.md).
 class CpuPlacement {
  public:
-  // For a start by the calling thread.
+  // For a start by the calling thread. Does nothing when that thread may not use every CPU of the host:
+  // setting an affinity, even the same, would keep the container on these (sched_setaffinity(2), Linux 6.2).
   CpuPlacement();
 
   // Moves a process with one thread, or a thread of this process, off the CPU that the starting thread is on;
@@ -22,16 +23,16 @@ class CpuPlacement {
   void move_process_away(pid_t process) const;
   void move_away(pthread_t thread) const;
 
-  // For the last wait of a start: keeps the calling thread and a process that is about to execute init on
-  // different CPUs, so that the caller is not woken behind init. `cpus`: those that the process is confined
-  // to by its cgroup; empty: any.
-  void separate(pid_t process, const std::vector<unsigned>& cpus) const;
-  // Lets both go where they like; `process` may be -1.
-  void release(pid_t process) const;
+  // For the last wait of a start: keeps the calling thread where it is, or off `cpus` (those that its cgroup
+  // leaves to the container; empty: any), and moves `process`, which is about to execute init, elsewhere, so
+  // that the caller is not woken behind init. Nothing of it stays with `process`.
+  void wait_apart_from(pid_t process, const std::vector<unsigned>& cpus) const;
+  // Lets the calling thread go where it likes again.
+  void go_anywhere() const;
 
  private:
   cpu_set_t others_{};
-  cpu_set_t original_{};
+  cpu_set_t all_{};
   bool useful_ = false;
 };
 

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -94,7 +95,10 @@ void StartExecutor::run(const StartPlan& plan) {
 }
 
 void StartExecutor::give_up() noexcept {
+  side_.stop();
+  placement_.go_anywhere();
   undo_.run();
+  collect_trace();
 }
 
 void StartExecutor::run_guarded(const StartPlan& plan, std::size_t end) {
@@ -106,10 +110,11 @@ void StartExecutor::run_guarded(const StartPlan& plan, std::size_t end) {
   } catch (const Error& error) {
     side_.stop();
     const Error failure = real_failure(error);
-    placement_.release(init_pid_);
-    collect_trace();
-    undo_.run();
+    give_up();
     throw failure;
+  } catch (...) {
+    give_up();
+    throw;
   }
 }
 
@@ -247,9 +252,8 @@ void StartExecutor::perform(const host::OpenSource& step) {
 }
 
 void StartExecutor::perform(const host::Spawn& step) {
-  // A process may only enter a time namespace when it shares its memory with no other (time_namespaces(7)). A
-  // child with a memory of its own gets a copy of the image now, any other sees what is written later.
-  supervisor_->image().shares_memory = !plan_->spec.namespaces.time;
+  // A child with a memory of its own gets a copy of the image now, any other sees what is written later.
+  supervisor_->image().shares_memory = plan_->shares_memory;
   if (!supervisor_->image().shares_memory) prepare_image();
   const UniqueFd cgroup = group_->open_inner();
   supervisor_->spawn(step.clone_flags, cgroup.get());
@@ -404,10 +408,7 @@ void StartExecutor::perform(const host::WriteState&) {
   const auto supervisor = identify_process(supervisor_->pid());
   if (!supervisor) throw Error("the supervisor was killed");
   state.supervisor = *supervisor;
-  const UniqueFd directory =
-      open_file(AT_FDCWD, state_directory(plan_->sysroot, plan_->spec.vmid), O_RDONLY | O_DIRECTORY);
-  record_ = open_file(directory.get(), kUnpublishedState, O_WRONLY | O_CREAT | O_EXCL, 0600);
-  write_fd(record_.get(), print_state(state), kUnpublishedState);
+  write_unpublished_state(plan_->sysroot, state);
 }
 
 void StartExecutor::perform(const host::CompleteState&) {
@@ -417,11 +418,8 @@ void StartExecutor::perform(const host::CompleteState&) {
   ContainerState state = plan_->state;
   state.init = *init;
   state.supervisor = *supervisor;
-  check(::ftruncate(record_.get(), 0), "cannot rewrite the state record");
-  check(::lseek(record_.get(), 0, SEEK_SET), "cannot rewrite the state record");
-  write_fd(record_.get(), print_state(state), kUnpublishedState);
-  record_.reset();
-  placement_.separate(init_pid_, container_cpus());
+  write_unpublished_state(plan_->sysroot, state);
+  placement_.wait_apart_from(init_pid_, container_cpus());
   // For whoever joins the container later.
   const auto& filter = plan_->child.filter;
   if (filter.empty()) return;
@@ -452,7 +450,7 @@ void StartExecutor::perform(const host::AwaitExec&) {
   while (const auto message = receive()) {
     if (message->type == SyncMessage::Type::executing) executing = true;
   }
-  placement_.release(init_pid_);
+  placement_.go_anywhere();
   if (!executing) throw_child_death();
   sync_.reset();
   log_child_steps(ChildOp::exec);
@@ -465,6 +463,17 @@ void StartExecutor::perform(const host::CommitSupervisor&) {
   }
   const bool has_console = !terminals_.empty() && terminals_.front();
   if (rootfs_pin_) kept.push_back(rootfs_pin_.get());
+  UniqueFd console_end;
+  if (has_console) {
+    const int console = terminals_.front().get();
+    const int flags = check(::fcntl(console, F_GETFL), "cannot read the console's flags");
+    check(::fcntl(console, F_SETFL, flags | O_NONBLOCK), "cannot set the console's flags");
+    // With its other end open somewhere a console never hangs up, whatever the container closes and opens
+    // again.
+    console_end.reset(
+        check(::ioctl(console, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC), "cannot open the console's end"));
+    kept.push_back(console_end.get());
+  }
   supervisor_->commit(kept, has_console);
 }
 
@@ -491,14 +500,13 @@ void StartExecutor::trace_child_steps() {
   const std::int64_t* times = child_times_->cells();
   std::int64_t begin = times[0];
   for (std::size_t step = 0; step < plan_->child.steps.size() && begin != 0; ++step) {
-    const bool last = plan_->child.steps[step].op == ChildOp::exec;
+    const bool begun_exec = plan_->child.steps[step].op == ChildOp::exec && times[step] != 0;
     // A successful exec never comes back to note its end; a step that was jumped over has none either.
-    const std::int64_t end = last ? trace_clock() : times[step + 1];
+    const std::int64_t end = begun_exec && times[step + 1] == 0 ? trace_clock() : times[step + 1];
     if (end == 0) continue;
     trace_.add({plan_->child.info[step].text, TraceLane::child, init_pid_, begin, end});
     begin = end;
   }
-  child_times_.reset();
 }
 
 std::optional<SyncMessage> StartExecutor::receive() {

@@ -88,7 +88,6 @@ class StartExecutor {
   UniqueFd sync_;
   std::size_t child_steps_logged_ = 0;
   std::optional<ChildTimes> child_times_;
-  UniqueFd record_;  // the state record, until it is complete
   ImageStorage image_storage_;
   CpuPlacement placement_;
   std::optional<Supervisor> supervisor_;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/raw_syscall.h"
 #include "base/syscalls.h"
 
 namespace hutch {
@@ -41,10 +43,15 @@ UniqueFd make_id_map_namespace(const IdMap& map) {
   clone_args args{};
   args.flags = CLONE_NEWUSER;
   args.exit_signal = SIGCHLD;
+  const pid_t starter = ::getpid();
   const pid_t pid = check(sys::clone3(args), "cannot create a user namespace");
   if (pid == 0) {
-    // Only holds the namespace until the host has opened it.
-    for (;;) ::pause();
+    // Only holds the namespace until the host has opened it: neither the host's locks and sockets nor its
+    // life.
+    sys::raw(SYS_close_range, 0, ~0U, 0);
+    sys::raw(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+    if (sys::raw(SYS_getppid) != starter) sys::raw(SYS_exit_group, 1);
+    for (;;) sys::raw(SYS_ppoll, nullptr, 0, nullptr, nullptr, 0);
   }
   UniqueFd descriptor;
   try {

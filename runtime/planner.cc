@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/text.h"
 #include "cgroupv2/cpuset.h"
 #include "cgroupv2/device_filter.h"
 #include "runtime/apparmor.h"
@@ -17,6 +18,18 @@
 namespace hutch {
 
 namespace {
+
+// When a group has no memory left, the kernel kills a process of it and all that share memory with that
+// (mm/oom_kill.c). With so little a start itself may run into it, and the starter must not be among them.
+constexpr std::uint64_t kTightMemory = 64U << 20;
+
+bool tight_memory(const std::vector<cgroupv2::PlacedWrite>& writes) {
+  return std::any_of(writes.begin(), writes.end(), [](const cgroupv2::PlacedWrite& write) {
+    const auto bytes = parse_unsigned(write.value);
+    return write.file.starts_with("memory.") && write.file != "memory.swap.max" && bytes &&
+           *bytes < kTightMemory;
+  });
+}
 
 // Collects the host's steps; keeps the order readable in make_plan.
 class HostPlanner {
@@ -33,9 +46,12 @@ class HostPlanner {
         formatted("make directory {}", state_directory(plan_.sysroot, spec_.vmid)), "remove");
     add(host::WriteState{}, "write the state record", "remove");
     add(host::CreateCgroup{writes}, formatted("create cgroup {} and {}/ns", group_, group_), "remove");
+    plan_.shares_memory = !spec_.namespaces.time && !tight_memory(writes);
+    // A first process with a memory of its own needs its program from the beginning.
+    if (!plan_.shares_memory) plan_.ahead = plan_.host.size();
     spawn();
     add(host::EnterMounts{}, "enter the supervisor's mount namespace");
-    plan_.ahead = plan_.host.size();
+    if (plan_.shares_memory) plan_.ahead = plan_.host.size();
   }
 
   void rest(const HostFacts& facts) {

@@ -1,5 +1,8 @@
 #include "runtime/side_lane.h"
 
+#include <sched.h>
+
+#include <cerrno>
 #include <system_error>
 #include <utility>
 
@@ -17,6 +20,10 @@ void SideLane::run(std::vector<std::function<void()>> steps) {
 }
 
 void SideLane::work() {
+  // A root and working directory of our own: who shares them with a thread may not enter a mount namespace
+  // (setns(2)), and a thread gives them up a moment after it can be joined.
+  const bool alone = ::unshare(CLONE_FS) == 0;
+  const int error = errno;
   for (const auto& step : steps_) {
     {
       const std::lock_guard lock(mutex_);
@@ -24,6 +31,7 @@ void SideLane::work() {
     }
     std::exception_ptr failure;
     try {
+      if (!alone) throw Error("cannot unshare a thread's working directory", error);
       step();
     } catch (...) {
       failure = std::current_exception();

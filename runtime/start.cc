@@ -86,6 +86,9 @@ class ContainerStart::Run {
     } catch (const Error& error) {
       home_.go_back();
       throw with_undo_failures(error, executor_.undo_failures());
+    } catch (...) {
+      home_.go_back();
+      throw;
     }
   }
 
@@ -114,14 +117,19 @@ class ContainerStart::Run {
 ContainerStart::ContainerStart(const Sysroot& sysroot, std::uint32_t vmid, const StartOptions& options)
     : run_(std::make_unique<Run>(sysroot, vmid, options)) {}
 
-// Whatever is taken back too late to be told: the next start of the container meets it.
 ContainerStart::~ContainerStart() {
+  give_up();
+}
+
+// What cannot be taken back is too late to be told: the next start of the container meets it.
+void ContainerStart::give_up() {
   if (!run_) return;
   try {
     run_->give_up();
   } catch (const Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
   }
+  run_.reset();
 }
 
 void ContainerStart::set_options(const StartOptions& options) {

@@ -29,14 +29,14 @@ struct StartOptions {
 };
 
 // One start in two halves, so that the kernel's work on the namespaces goes on while the rest is planned. The
-// caller must hold the container's lock and be the only process in its memory but for supervisors of earlier
-// starts: the container's supervisor shares it until the caller ends. Between the halves the calling thread
-// is in a private mount namespace, with the host's mounts.
+// caller must hold the container's lock and be alone in its memory: the container's supervisor shares it
+// until the caller ends, and a caller may end with at most one container running that it has started. Between
+// the halves the calling thread is in a private mount namespace, with the host's mounts.
 class ContainerStart {
  public:
   // Makes the supervisor, which needs nothing but the vmid and the restart command.
   ContainerStart(const Sysroot& sysroot, std::uint32_t vmid, const StartOptions& options);
-  // Takes everything back that was begun and not finished.
+  // Gives up.
   ~ContainerStart();
   ContainerStart(const ContainerStart&) = delete;
   ContainerStart& operator=(const ContainerStart&) = delete;
@@ -49,6 +49,9 @@ class ContainerStart {
   // Starts the container and waits until init has been executed. Returns the warnings that came up. When it
   // throws, everything has been taken back. `plan` has to begin with the steps of `begin`. At most once.
   std::vector<std::string> finish(const StartPlan& plan);
+  // Takes everything back that was begun and not finished, and returns to the host's mounts and the working
+  // directory. Nothing to do after a `begin` or `finish` that has thrown.
+  void give_up();
 
  private:
   class Run;

@@ -140,6 +140,8 @@ struct StartPlan {
   Sysroot sysroot;
   cgroupv2::Layout cgroups;
   std::vector<HostStep> host;
+  // Whether the first process works in the memory of its starter until it executes init.
+  bool shares_memory = true;
   std::size_t ahead = 0;  // how many of them need no more than the spec: the rest may not be planned yet
   ChildProgram child;
   ContainerState state;  // the record to write, without the processes' identities

@@ -175,6 +175,16 @@ std::string state_directory(const Sysroot& sysroot, std::uint32_t vmid) {
   return sysroot.path(formatted("run/hutch/{}", vmid));
 }
 
+void write_unpublished_state(const Sysroot& sysroot, const ContainerState& state) {
+  const std::string path = state_directory(sysroot, state.vmid) + "/" + kUnpublishedState;
+  const std::string unfinished = path + ".tmp";
+  {
+    const UniqueFd file = open_file(AT_FDCWD, unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+    write_fd(file.get(), print_state(state), unfinished);
+  }
+  check(::rename(unfinished.c_str(), path.c_str()), formatted("cannot replace '{}'", path));
+}
+
 void publish_state(const Sysroot& sysroot, std::uint32_t vmid) {
   const std::string directory = state_directory(sysroot, vmid);
   check(::rename((directory + "/" + kUnpublishedState).c_str(), (directory + "/state").c_str()),

@@ -62,6 +62,9 @@ std::string state_directory(const Sysroot& sysroot, std::uint32_t vmid);
 // The name of the record as long as the container has not started: only for cleaning up after a start that
 // died.
 inline constexpr const char* kUnpublishedState = "state.new";
+// Writes it, whole or not at all for whoever reads meanwhile. It does not survive a crash of the host, nor
+// does the container.
+void write_unpublished_state(const Sysroot& sysroot, const ContainerState& state);
 // Gives a complete record the name that all others look for.
 void publish_state(const Sysroot& sysroot, std::uint32_t vmid);
 

@@ -27,24 +27,33 @@ namespace {
 // The supervisor's own needs are small; the child's program is a flat loop.
 constexpr std::size_t kSupervisorStack = 32UL << 10;
 constexpr std::size_t kChildStack = 64UL << 10;
+constexpr std::size_t kGuard = 64UL << 10;  // a page, however large pages are
+constexpr std::size_t kAllStacks = 2 * kGuard + kSupervisorStack + kChildStack;
 
 // Memory for two stacks, never touched but where they grow.
 class Stacks {
  public:
   Stacks() {
-    start_ = ::mmap(nullptr, kSupervisorStack + kChildStack, PROT_READ | PROT_WRITE,
+    start_ = ::mmap(nullptr, kAllStacks, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (start_ == MAP_FAILED) throw_errno("cannot allocate the supervisor's stack");
+    // Below each of them, where a stack would grow into something else.
+    for (void* guard : {supervisor_guard(), child_guard()}) {
+      check(::mprotect(guard, kGuard, PROT_NONE), "cannot protect the supervisor's stack");
+    }
   }
   Stacks(const Stacks&) = delete;
   Stacks& operator=(const Stacks&) = delete;
-  ~Stacks() { ::munmap(start_, kSupervisorStack + kChildStack); }
+  ~Stacks() { ::munmap(start_, kAllStacks); }
 
-  void* supervisor() const { return start_; }
-  void* child() const { return static_cast<char*>(start_) + kSupervisorStack; }
+  void* supervisor() const { return static_cast<char*>(start_) + kGuard; }
+  void* child() const { return static_cast<char*>(child_guard()) + kGuard; }
 
  private:
   void* start_ = nullptr;
+
+  void* supervisor_guard() const { return start_; }
+  void* child_guard() const { return static_cast<char*>(start_) + kGuard + kSupervisorStack; }
 };
 
 UniqueFd open_signals() {
@@ -62,6 +71,10 @@ std::vector<std::string> restart_command(const SupervisorSetup& setup) {
   auto command = clean_up_command(setup);
   command.insert(command.end(), setup.restart_command.begin(), setup.restart_command.end());
   return command;
+}
+
+[[noreturn]] void throw_killed() {
+  throw Error("the supervisor was killed", 0, "did somebody end it, or is the host out of memory?");
 }
 
 }  // namespace
@@ -123,9 +136,10 @@ Supervisor::~Supervisor() {
     dismiss();
     return;
   }
-  // Until this process ends: the supervisor takes the end of this descriptor for its end.
-  control_.release();
-  memory_.release();
+  // Both stay until this process ends: the supervisor works with the memory, and takes the end of the
+  // descriptor for our end.
+  static auto& kept = *new std::vector<std::pair<UniqueFd, std::unique_ptr<Memory>>>;
+  kept.emplace_back(std::move(control_), std::move(memory_));
 }
 
 ChildImage& Supervisor::image() {
@@ -136,7 +150,7 @@ Supervisor::SupervisorAnswer Supervisor::receive(int wanted) {
   SupervisorAnswer answer{};
   ReceivedMessage received = receive_with_fd(control_.get(), &answer.message, sizeof answer.message);
   if (received.size != sizeof answer.message) {
-    throw Error("the supervisor was killed", 0, "did somebody end it, or is the host out of memory?");
+    throw_killed();
   }
   answer.fd = std::move(received.fd);
   if (answer.message.type == SupervisorMessage::Type::failed) {
@@ -150,12 +164,21 @@ void Supervisor::spawn(std::uint64_t clone_flags, int cgroup) {
   SupervisorMessage order{};
   order.type = SupervisorMessage::Type::spawn;
   order.clone_flags = clone_flags | (memory_->image.shares_memory ? std::uint64_t{CLONE_VM} : 0);
-  send_with_fd(control_.get(), &order, sizeof order, cgroup);
+  send(&order, sizeof order, std::span(&cgroup, 1));
 }
 
 Supervisor::FirstProcess Supervisor::await_spawned() {
   SupervisorAnswer answer = receive(static_cast<int>(SupervisorMessage::Type::spawned));
   return {answer.message.pid, std::move(answer.fd)};
+}
+
+void Supervisor::send(const void* order, std::size_t size, std::span<const int> fds) {
+  try {
+    send_with_fds(control_.get(), order, size, fds);
+  } catch (const Error& error) {
+    if (error.error_number() == EPIPE || error.error_number() == ECONNRESET) throw_killed();
+    throw;
+  }
 }
 
 UniqueFd Supervisor::await_ready() {
@@ -166,7 +189,7 @@ UniqueFd Supervisor::await_ready() {
 int Supervisor::reap() {
   SupervisorMessage order{};
   order.type = SupervisorMessage::Type::reap;
-  send_with_fd(control_.get(), &order, sizeof order);
+  send(&order, sizeof order, {});
   return receive(static_cast<int>(SupervisorMessage::Type::reaped)).message.wait_status;
 }
 
@@ -175,7 +198,7 @@ void Supervisor::commit(std::span<const int> fds, bool has_console) {
   SupervisorMessage order{};
   order.type = SupervisorMessage::Type::commit;
   order.has_console = has_console ? 1 : 0;
-  send_with_fds(control_.get(), &order, sizeof order, fds);
+  send(&order, sizeof order, fds);
   committed_ = true;
 }
 

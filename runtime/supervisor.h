@@ -76,6 +76,7 @@ class Supervisor {
 
   void wait_for_end() noexcept;
   struct SupervisorAnswer;
+  void send(const void* order, std::size_t size, std::span<const int> fds);
   SupervisorAnswer receive(int wanted);
 };
 

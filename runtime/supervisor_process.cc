@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -21,11 +22,13 @@ using sys::raw;
 struct KernelSigaction {
   void* handler = nullptr;
   unsigned long flags = 0;
-#if defined(SA_RESTORER) || defined(__x86_64__)
+#if !defined(__riscv)
   void* restorer = nullptr;
 #endif
   std::uint64_t mask = 0;
 };
+
+constexpr long kKillTimeout = 10;  // seconds
 
 constexpr std::uint64_t bit_of(int signal) {
   return 1ULL << (signal - 1);
@@ -221,6 +224,10 @@ class SupervisorProcess {
   void kill_init() {
     if (init_ < 0) return;
     raw(SYS_pidfd_send_signal, init_pidfd_, SIGKILL, nullptr, 0);
+    // A process that is stuck in the kernel (a dead network file system, say) is left to the next command.
+    pollfd end{init_pidfd_, POLLIN, 0};
+    timespec timeout{kKillTimeout, 0};
+    if (raw(SYS_ppoll, &end, 1, &timeout, nullptr, 0) == 0) return;
     while (raw(SYS_wait4, init_, nullptr, 0, nullptr) == -EINTR) {
     }
   }

@@ -5,8 +5,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <cstring>
+#include <vector>
+
 #include "base/error.h"
 #include "base/files.h"
+#include "tests/base/error_of.h"
 
 namespace hutch {
 namespace {
@@ -38,6 +42,65 @@ TEST_F(FdPassing, ADescriptorArrivesCloseOnExec) {
   ASSERT_EQ(::fstat(received.fd.get(), &second), 0);
   EXPECT_EQ(first.st_rdev, second.st_rdev);
   EXPECT_EQ(::fcntl(received.fd.get(), F_GETFD), FD_CLOEXEC);
+}
+
+// The descriptors of the next message, in their order.
+std::vector<UniqueFd> receive_all(int socket, int& data) {
+  iovec part{&data, sizeof data};
+  alignas(cmsghdr) char control[CMSG_SPACE(253 * sizeof(int))] = {};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
+  check(::recvmsg(socket, &header, MSG_CMSG_CLOEXEC), "cannot receive");
+  EXPECT_EQ(header.msg_flags & (MSG_CTRUNC | MSG_TRUNC), 0);
+  std::vector<UniqueFd> fds;
+  const cmsghdr* cmsg = CMSG_FIRSTHDR(&header);
+  if (cmsg == nullptr) return fds;
+  EXPECT_EQ(cmsg->cmsg_type, SCM_RIGHTS);
+  for (std::size_t at = 0; CMSG_LEN((at + 1) * sizeof(int)) <= cmsg->cmsg_len; ++at) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(cmsg) + at * sizeof fd, sizeof fd);
+    fds.emplace_back(fd);
+  }
+  return fds;
+}
+
+dev_t device_of(int fd) {
+  struct stat status {};
+  check(::fstat(fd, &status), "cannot fstat");
+  return status.st_rdev;
+}
+
+TEST_F(FdPassing, SeveralDescriptorsArriveInTheirOrder) {
+  std::vector<UniqueFd> sources;
+  for (const char* path : {"/dev/null", "/dev/zero", "/dev/full"}) {
+    sources.push_back(open_file(AT_FDCWD, path, O_RDONLY));
+  }
+  for (const std::size_t count : {1U, 2U, 3U, 253U}) {
+    std::vector<int> fds;
+    for (std::size_t at = 0; at < count; ++at) fds.push_back(sources[at % sources.size()].get());
+    const int sent = 42;
+    send_with_fds(ours.get(), &sent, sizeof sent, fds);
+    int got = 0;
+    const auto received = receive_all(theirs.get(), got);
+    EXPECT_EQ(got, 42);
+    ASSERT_EQ(received.size(), count);
+    for (std::size_t at = 0; at < count; ++at) {
+      EXPECT_EQ(device_of(received[at].get()), device_of(fds[at])) << at;
+    }
+  }
+}
+
+TEST_F(FdPassing, NoDescriptorsAndTooManyOfThem) {
+  const int sent = 7;
+  send_with_fds(ours.get(), &sent, sizeof sent, {});
+  int got = 0;
+  EXPECT_TRUE(receive_all(theirs.get(), got).empty());
+  EXPECT_EQ(got, 7);
+  const std::vector<int> many(254, ours.get());
+  EXPECT_EQ(errno_of([&] { send_with_fds(ours.get(), &sent, sizeof sent, many); }), EINVAL);
 }
 
 TEST_F(FdPassing, WithoutADescriptorAndAtTheEnd) {

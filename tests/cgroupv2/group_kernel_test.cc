@@ -52,6 +52,24 @@ TEST_F(GroupKernelTest, CreateJoinRemoveLeavesNothing) {
   EXPECT_THAT(group.traces(), IsEmpty());
 }
 
+TEST_F(GroupKernelTest, TheTwoHalvesOfTheCreation) {
+  const std::string pids = detect_layout().v1_hierarchy("pids");
+  if (pids.empty()) GTEST_SKIP() << "probe: pids is not on a v1 hierarchy";
+  TestGroup group("halves");
+  const auto writes = place({{"pids.max", "50", {}}}, group.layout());
+  group.create_unified(writes);
+  EXPECT_TRUE(path_exists(AT_FDCWD, group.inner_directory()));
+  EXPECT_EQ(group.traces(), std::vector<std::string>{group.layout().unified});
+  group.remove();
+  EXPECT_THAT(group.traces(), IsEmpty());
+
+  group.create_v1(writes);
+  EXPECT_TRUE(path_exists(AT_FDCWD, pids + "/" + group.path()));
+  EXPECT_EQ(group.traces(), std::vector<std::string>{pids});
+  group.apply(writes);
+  EXPECT_EQ(group.read("pids", "pids.max", "pids.max"), "50");
+}
+
 TEST_F(GroupKernelTest, AnotherProcessJoinsWhereTheGroupExists) {
   if (detect_layout().v1_hierarchy("pids").empty()) GTEST_SKIP() << "probe: pids is not on a v1 hierarchy";
   TestGroup group("enter");

@@ -84,6 +84,43 @@ TEST_F(GroupTest, CreatesOnTheTreesThatAreWrittenTo) {
   EXPECT_FALSE(tree_.exists("pids/lxc"));
 }
 
+TEST_F(GroupTest, EitherHalfOfTheCreationKeepsToItsTrees) {
+  Layout layout{.unified = tree_.path() + "/unified",
+                .v1 = {{"memory", tree_.path() + "/memory"}, {"pids", tree_.path() + "/pids"}}};
+  for (const char* file : {"unified/x", "memory/x", "pids/x"}) tree_.write(file, "");
+  const std::vector<PlacedWrite> writes = {{layout.unified, "misc.max", "1", kLine},
+                                           {tree_.path() + "/pids", "pids.max", "1", kLine}};
+  Group group(layout, "lxc/100");
+  group.create_v1(writes);
+  EXPECT_TRUE(tree_.exists("pids/lxc/100"));
+  EXPECT_FALSE(tree_.exists("pids/lxc/100/ns"));
+  EXPECT_FALSE(tree_.exists("memory/lxc"));
+  EXPECT_FALSE(tree_.exists("unified/lxc"));
+  group.remove();
+  EXPECT_FALSE(tree_.exists("pids/lxc"));
+
+  const std::vector<PlacedWrite> v1_only = {writes[1]};
+  group.create_unified(v1_only);
+  EXPECT_TRUE(tree_.exists("unified/lxc/100/ns"));
+  EXPECT_FALSE(tree_.exists("pids/lxc"));
+  EXPECT_FALSE(tree_.exists("memory/lxc"));
+  group.create_v1(v1_only);
+  EXPECT_TRUE(tree_.exists("unified/lxc/100/ns"));
+  EXPECT_TRUE(tree_.exists("pids/lxc/100"));
+}
+
+TEST_F(GroupTest, AFailedV1CreationKeepsTheUnifiedGroup) {
+  Layout layout{.unified = tree_.path() + "/unified", .v1 = {{"pids", tree_.path() + "/pids"}}};
+  for (const char* file : {"unified/x", "pids/x"}) tree_.write(file, "");
+  Group group(layout, "lxc/100");
+  group.create_unified({});
+  EXPECT_THROW(group.create_v1({{tree_.path() + "/pids", "pids.max", "1", kLine},
+                                {tree_.path() + "/nowhere", "x.max", "1", kLine}}),
+               Error);
+  EXPECT_FALSE(tree_.exists("pids/lxc"));
+  EXPECT_TRUE(tree_.exists("unified/lxc/100/ns"));
+}
+
 TEST_F(GroupTest, AFailedCreationLeavesNothing) {
   Group group(bare(), "lxc/100");
   EXPECT_THROW(group.create({{tree_.path() + "/nowhere", "pids.max", "1", kLine}}), Error);

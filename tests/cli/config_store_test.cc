@@ -186,29 +186,5 @@ TEST(ConfigFileLock, IsReleasedWithItsLastHolder) {
   const Holder holder(host, 100, 0ms);  // throws when the lock is still taken
 }
 
-TEST(ConfigFileLock, ForkedProcessDoesNotKeepIt) {
-  const TemporaryHost host;
-  const ConfigStore store(host.sysroot());
-  int done[2] = {-1, -1};
-  ASSERT_EQ(::pipe(done), 0);
-  pid_t child = -1;
-  {
-    const auto lock = store.lock(100, stderr);
-    child = ::fork();
-    if (child == 0) {
-      close_inherited_locks();
-      ::close(done[1]);
-      char byte = 0;
-      ::_exit(::read(done[0], &byte, 1) == 0 ? 0 : 1);
-    }
-  }
-  const Holder holder(host, 100, 0ms);
-  ::close(done[1]);
-  ::close(done[0]);
-  int status = -1;
-  ::waitpid(child, &status, 0);
-  EXPECT_EQ(status, 0);
-}
-
 }  // namespace
 }  // namespace hutch::cli

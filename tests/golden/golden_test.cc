@@ -78,27 +78,104 @@ HostFacts made_up_host(const std::string& name) {
   return facts;
 }
 
-std::string plan_of(const std::string& name) {
+config::LoweringResult lowered(const std::string& name) {
   const std::string file = name + ".conf";
   const auto vmid = static_cast<std::uint32_t>(*parse_unsigned(name.substr(0, name.find('-'))));
   config::Diagnostics diagnostics;
   const auto config =
       config::read_config(read_file(AT_FDCWD, std::string(kDirectory) + "/" + file), file, vmid, diagnostics);
-  const auto lowered = config::lower(config, lowering_context(vmid));
-  std::string text;
-  for (const auto& diagnostic : lowered.diagnostics) text += "# " + diagnostic.text() + "\n";
+  return config::lower(config, lowering_context(vmid));
+}
+
+StartPlan plan_of(const ContainerSpec& spec, const std::string& name) {
   std::vector<sock_filter> filter;
-  if (!lowered.spec.seccomp.policy.empty()) filter.resize(1);
-  return text + print_plan(make_plan(lowered.spec, made_up_host(name), filter, Sysroot()));
+  if (!spec.seccomp.policy.empty()) filter.resize(1);
+  return make_plan(spec, made_up_host(name), filter, Sysroot());
+}
+
+std::string plan_text(const std::string& name) {
+  const auto result = lowered(name);
+  std::string text;
+  for (const auto& diagnostic : result.diagnostics) text += "# " + diagnostic.text() + "\n";
+  return text + print_plan(plan_of(result.spec, name));
+}
+
+struct StepText {
+  std::string text;
+  std::string undo;
+  HostLane lane = HostLane::main;
+  std::size_t action = 0;  // HostAction's alternative
+
+  bool operator==(const StepText&) const = default;
+};
+
+std::ostream& operator<<(std::ostream& out, const StepText& step) {
+  return out << step.text << " / " << step.undo << " / action " << step.action;
+}
+
+std::vector<StepText> first_steps(const StartPlan& plan, std::size_t count) {
+  std::vector<StepText> steps;
+  for (std::size_t at = 0; at < count; ++at) {
+    const HostStep& step = plan.host.at(at);
+    steps.push_back({step.text, step.undo, step.lane, step.action.index()});
+  }
+  return steps;
 }
 
 class GoldenPlan : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(GoldenPlan, IsAsReviewed) {
   const std::string path = std::string(kDirectory) + "/" + GetParam() + ".plan";
-  const std::string plan = plan_of(GetParam());
+  const std::string plan = plan_text(GetParam());
   if (std::getenv("HUTCH_UPDATE_GOLDEN") != nullptr) replace_file(AT_FDCWD, path, plan, 0644);
   EXPECT_EQ(plan, read_file(AT_FDCWD, path));
+}
+
+TEST_P(GoldenPlan, BeginsWithThePlanAhead) {
+  const ContainerSpec spec = lowered(GetParam()).spec;
+  const StartPlan plan = plan_of(spec, GetParam());
+  const StartPlan ahead = make_plan_ahead(spec, made_up_host(GetParam()).cgroups, Sysroot());
+  ASSERT_GT(plan.ahead, 0U);
+  EXPECT_EQ(ahead.ahead, plan.ahead);
+  EXPECT_EQ(first_steps(ahead, ahead.host.size()), first_steps(plan, plan.ahead));
+  EXPECT_EQ(ahead.spec.vmid, plan.spec.vmid);
+  EXPECT_EQ(ahead.state.vmid, plan.state.vmid);
+  EXPECT_EQ(ahead.state.cgroup, plan.state.cgroup);
+  EXPECT_EQ(ahead.state.host_links, plan.state.host_links);
+  EXPECT_EQ(ahead.cgroups.unified, plan.cgroups.unified);
+  EXPECT_EQ(ahead.cgroups.v1, plan.cgroups.v1);
+  // What a first process is cloned with is decided ahead.
+  const auto flags = [](const StartPlan& of) {
+    for (const auto& step : of.host) {
+      if (const auto* spawn = std::get_if<host::Spawn>(&step.action)) return spawn->clone_flags;
+    }
+    return std::uint64_t{0};
+  };
+  EXPECT_NE(flags(plan), 0U);
+  EXPECT_EQ(flags(ahead), flags(plan));
+}
+
+TEST_P(GoldenPlan, HasItsSideStepsInOneRowAndWaitsForThem) {
+  const StartPlan plan = plan_of(lowered(GetParam()).spec, GetParam());
+  std::vector<std::size_t> side;
+  std::vector<std::pair<std::size_t, std::size_t>> waits;  // the waiting step, the one it waits for
+  for (std::size_t at = 0; at < plan.host.size(); ++at) {
+    if (plan.host[at].lane == HostLane::side) side.push_back(at);
+    if (const auto* wait = std::get_if<host::AwaitSide>(&plan.host[at].action)) {
+      waits.emplace_back(at, wait->step);
+      EXPECT_EQ(plan.host[at].lane, HostLane::main) << plan.host[at].text;
+    }
+  }
+  ASSERT_FALSE(side.empty());
+  EXPECT_GE(side.front(), plan.ahead);
+  EXPECT_EQ(side.back() - side.front() + 1, side.size());
+  ASSERT_FALSE(waits.empty());
+  for (const auto& [at, step] : waits) {
+    EXPECT_EQ(plan.host.at(step).lane, HostLane::side) << plan.host[at].text;
+    EXPECT_LT(step, at) << plan.host[at].text;
+  }
+  // Nobody leaves the lane behind.
+  EXPECT_EQ(waits.back().second, side.back());
 }
 
 INSTANTIATE_TEST_SUITE_P(Configs, GoldenPlan, ::testing::ValuesIn(config_names()), [](const auto& name) {
