@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <iostream>
 #include <map>
 #include <optional>
@@ -21,6 +22,7 @@ namespace hutch::bench {
 namespace {
 
 constexpr int kRounds = 3;
+constexpr std::chrono::seconds kSettleTime{1};
 
 struct Process {
   std::uint64_t parent = 0;
@@ -92,8 +94,9 @@ double measure(Suite& suite, const Tool& tool, unsigned count) {
     undo.push("container", [&suite, contender] { end_container_anyway(suite.runner, contender); });
     suite.runner.run(contender.start);
   }
-  // What a start still tidies up is no cost of running.
-  std::this_thread::sleep_for(kPause);
+  // What a start still tidies up is no cost of running: pct's supervisors give their memory back some time
+  // after it.
+  std::this_thread::sleep_for(kSettleTime);
   reap_orphans();
   return static_cast<double>(kilobytes_beside_containers()) / count;
 }

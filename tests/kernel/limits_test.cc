@@ -31,6 +31,12 @@ class LimitsTest : public ContainerTest {
   }
 };
 
+// Whoever runs out of memory while starting must not take the starter with it.
+TEST_F(LimitsTest, TooLittleMemoryForAStartIsSaid) {
+  spec.resources.memory_max = Located<cgroupv2::Limit>{cgroupv2::Limit::of(4096), {}};
+  EXPECT_THAT(start_error(), HasSubstr("is the memory limit large enough?"));
+}
+
 TEST_F(LimitsTest, MemoryLimitKills) {
   spec.resources.memory_max = Located<Limit>{Limit::of(32U << 20), {}};
   spec.resources.memory_swap_max = Located<Limit>{Limit::of(0), {}};

@@ -105,6 +105,17 @@ TEST_F(SupervisorTest, PassesHangUpOnAsTermination) {
   EXPECT_TRUE(wait_until_gone());
 }
 
+// All of it fits into no buffer; between two writers nobody has the console open.
+TEST_F(SupervisorTest, DrainsAConsoleThatIsOpenedAgainAndAgain) {
+  spec.console = true;
+  run_as_init(
+      "exec </dev/null >/dev/null 2>&1; i=0; while [ $i -lt 100 ]; do "
+      "dd if=/dev/zero bs=1024 count=1 of=/dev/console 2>/dev/null; i=$((i + 1)); done; touch /tmp/done; "
+      "sleep 1000");
+  start();
+  EXPECT_TRUE(wait_for_file(rootfs() + "/tmp/done"));
+}
+
 TEST_F(SupervisorTest, DrainsAFloodedConsole) {
   spec.console = true;
   // A hundred times what a terminal buffers.
