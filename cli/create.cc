@@ -50,6 +50,9 @@ void extract(CommandContext& context, const CreateRequest& request, int root_fd,
     bar.clear();
     context.notice(formatted("{} files, {} unpacked", totals.members,
                              format_bytes(static_cast<double>(totals.unpacked_bytes))));
+  } catch (const VolumeWriteError&) {
+    bar.clear();
+    throw;
   } catch (const Error& error) {
     bar.clear();
     interruption.check();

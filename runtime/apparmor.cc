@@ -1,6 +1,8 @@
 #include "runtime/apparmor.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -340,7 +342,13 @@ void load_profile(const std::string& text, const std::string& name, const std::s
   const std::string source = cache_directory + "/" + with_dashes(name);
   make_directories(compiled);
   write_if_changed(source, text);
-  run_checked({"apparmor_parser", "--replace", "--write-cache", "--cache-loc=" + compiled, source});
+  // It must not load the profile after its starter has died and somebody has cleaned up.
+  ProgramOptions options;
+  options.before_exec = [starter = ::getpid()] {
+    check(::prctl(PR_SET_PDEATHSIG, SIGKILL), "cannot tie apparmor_parser to its starter");
+    if (::getppid() != starter) throw Error("the starter has ended", ESRCH);
+  };
+  run_checked({"apparmor_parser", "--replace", "--write-cache", "--cache-loc=" + compiled, source}, options);
 }
 
 void unload_profile(const std::string& name, const std::string& sys) {

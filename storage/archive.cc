@@ -87,8 +87,9 @@ class ImageFlush {
   // Nothing for directory volumes: they are part of a host file system, which keeps its own time for that.
   void run() const {
     if (root_ && ::syncfs(root_.get()) < 0) {
-      throw_errno(formatted("{}: cannot write the volume's file system back to its image", context_),
-                  "the storage that holds the image may be full");
+      throw VolumeWriteError(
+          formatted("{}: cannot write the volume's file system back to its image", context_), errno,
+          "the storage that holds the image may be full");
     }
   }
 

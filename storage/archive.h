@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
+
 // Unpacking archives, from the side of `pct`: the work itself is done by the program `hutch-archive`, which
 // alone loads libarchive, inside the container's user namespace and chrooted into its rootfs.
 namespace hutch {
@@ -58,6 +60,13 @@ void check_archive_name(std::string_view name);
 //
 // Forks; call it while the process has one thread. Signals are not touched.
 ExtractTotals extract_template(const ExtractRequest& request);
+
+// The volume's image cannot take what was unpacked (its storage is full, or fails): nothing in it can be
+// relied on, so this is no failure that `--ignore-unpack-errors` may pass over.
+class VolumeWriteError : public Error {
+ public:
+  using Error::Error;
+};
 
 // Where `hutch-archive` is, seen from /proc/self/exe: the program's own directory, ../libexec/hutch beside
 // that, or
