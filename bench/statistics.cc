@@ -63,32 +63,6 @@ double median(std::span<const double> samples) {
   return quantile(samples, 0.5);
 }
 
-std::vector<Bin> histogram(std::span<const double> samples, std::size_t bins, bool logarithmic) {
-  need_samples(samples);
-  if (bins == 0) throw Error("cannot make a histogram of no bars");
-  const auto [smallest, largest] = std::minmax_element(samples.begin(), samples.end());
-  if (logarithmic && *smallest <= 0.0)
-    throw Error("cannot take the logarithm of a sample that is not above 0");
-  if (*smallest == *largest) return {{*smallest, *largest, samples.size()}};
-  const auto scaled = [&](double value) { return logarithmic ? std::log(value) : value; };
-  const double low = scaled(*smallest);
-  const double width = (scaled(*largest) - low) / static_cast<double>(bins);
-  const auto edge = [&](std::size_t index) {
-    if (index == bins) return *largest;
-    if (index == 0) return *smallest;
-    const double at = low + width * static_cast<double>(index);
-    return logarithmic ? std::exp(at) : at;
-  };
-  std::vector<Bin> bars;
-  for (std::size_t i = 0; i < bins; ++i) bars.push_back({edge(i), edge(i + 1), 0});
-  for (const double value : samples) {
-    const auto above = std::upper_bound(bars.begin(), bars.end(), value,
-                                        [](double sample, const Bin& bar) { return sample < bar.low; });
-    ++(above - 1)->count;
-  }
-  return bars;
-}
-
 double ratio(const RatioSamples& samples) {
   return quotient(median(samples.measured), median(samples.reference));
 }

@@ -16,17 +16,6 @@ double quantile(std::span<const double> samples, double part);
 // quantile(samples, 0.5).
 double median(std::span<const double> samples);
 
-// One bar of a histogram: samples in [low, high); the last bar also holds the samples that equal its `high`.
-struct Bin {
-  double low = 0;
-  double high = 0;
-  std::size_t count = 0;
-  bool operator==(const Bin&) const = default;
-};
-// `bins` (at least 1) bars of equal width from the smallest to the largest sample; of equal ratio when
-// `logarithmic`, which takes samples above 0. One bar when all samples are equal.
-std::vector<Bin> histogram(std::span<const double> samples, std::size_t bins, bool logarithmic = false);
-
 struct Interval {
   double low = 0;
   double high = 0;

@@ -9,11 +9,11 @@
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/raw_message.h"
 #include "base/raw_syscall.h"
 #include "runtime/sync_protocol.h"
 
@@ -109,59 +109,34 @@ class Interpreter {
   }
 
   bool send(const SyncMessage& message, int passed_fd) {
-    SyncMessage copy = message;
-    iovec data{&copy, sizeof copy};
-    msghdr header{};
-    header.msg_iov = &data;
-    header.msg_iovlen = 1;
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-    for (char& byte : control) byte = 0;
-    if (passed_fd >= 0) {
-      header.msg_control = control;
-      header.msg_controllen = sizeof control;
-      cmsghdr* cmsg = CMSG_FIRSTHDR(&header);
-      cmsg->cmsg_level = SOL_SOCKET;
-      cmsg->cmsg_type = SCM_RIGHTS;
-      cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-      *reinterpret_cast<int*>(CMSG_DATA(cmsg)) = passed_fd;
-    }
-    return raw(SYS_sendmsg, image_.sync_fd, &header, MSG_NOSIGNAL) == sizeof copy;
+    const long sent = sys::raw_send(image_.sync_fd, &message, sizeof message, passed_fd);
+    if (sent < 0) error_ = static_cast<int>(-sent);
+    return sent == sizeof message;
   }
 
   // The descriptors that come with a message go into the slots that are named behind it. Gives the size of
   // the message itself.
   long receive(SyncMessage& message) {
     Slot slots[kMaxSlots];
-    iovec data[2] = {{&message, sizeof message}, {slots, sizeof slots}};
-    msghdr header{};
-    header.msg_iov = data;
-    header.msg_iovlen = 2;
-    alignas(cmsghdr) char control[CMSG_SPACE(kMaxSlots * sizeof(int))];
-    header.msg_control = control;
-    header.msg_controllen = sizeof control;
-    const long count = raw(SYS_recvmsg, image_.sync_fd, &header, MSG_CMSG_CLOEXEC);
-    if (count < static_cast<long>(sizeof message)) return count;
-    const cmsghdr* passed = header.msg_controllen >= sizeof(cmsghdr) ? CMSG_FIRSTHDR(&header) : nullptr;
-    const std::size_t passed_count = passed == nullptr ? 0 : (passed->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    const std::size_t named = (static_cast<std::size_t>(count) - sizeof message) / sizeof(Slot);
-    if (passed_count != named) return 0;
-    for (std::size_t at = 0; at < passed_count; ++at) {
-      fill(slots[at], reinterpret_cast<const int*>(CMSG_DATA(passed))[at]);
-    }
+    int fds[kMaxSlots];
+    iovec parts[] = {{&message, sizeof message}, {slots, sizeof slots}};
+    std::size_t count = 0;
+    const long size = sys::raw_receive(image_.sync_fd, parts, fds, count);
+    if (size < 0) error_ = static_cast<int>(-size);
+    if (size < static_cast<long>(sizeof message)) return size;
+    const std::size_t named = (static_cast<std::size_t>(size) - sizeof message) / sizeof(Slot);
+    if (count != named) return 0;
+    for (std::size_t at = 0; at < count; ++at) fill(slots[at], fds[at]);
     return sizeof message;
   }
 
   bool await(SyncMessage::Type wanted) {
     SyncMessage message{};
-    for (;;) {
-      const long count = receive(message);
-      if (count < 0 && error_ == EINTR) continue;
-      if (count < 0) return false;
-      // End-of-file: the one who starts us is gone, so nobody would ever look after this container.
-      if (count != sizeof message) return refuse(EPIPE);
-      if (message.type != wanted) return refuse(EPROTO);
-      return true;
-    }
+    const long size = receive(message);
+    if (size < 0) return false;
+    // End-of-file: the one who starts us is gone, so nobody would ever look after this container.
+    if (size != sizeof message) return refuse(EPIPE);
+    return message.type == wanted || refuse(EPROTO);
   }
 
   bool refuse(int error) {

@@ -25,9 +25,13 @@ constexpr std::uint64_t kTightMemory = 64U << 20;
 
 bool tight_memory(const std::vector<cgroupv2::PlacedWrite>& writes) {
   return std::any_of(writes.begin(), writes.end(), [](const cgroupv2::PlacedWrite& write) {
-    const auto bytes = parse_unsigned(write.value);
-    return write.file.starts_with("memory.") && write.file != "memory.swap.max" && bytes &&
-           *bytes < kTightMemory;
+    const bool hard = write.file == "memory.max" || write.file == "memory.limit_in_bytes" ||
+                      write.file == "memory.memsw.limit_in_bytes" ||
+                      write.file == "memory.kmem.limit_in_bytes";
+    if (!hard) return false;
+    if (write.value == "max" || write.value == "-1") return false;
+    // What is no plain number (the kernel takes "16M" too) counts as little: it only costs time.
+    return parse_unsigned(write.value).value_or(0) < kTightMemory;
   });
 }
 
@@ -369,6 +373,7 @@ StartPlan make_plan_ahead(const ContainerSpec& spec, const cgroupv2::Layout& cgr
                           const Sysroot& sysroot) {
   StartPlan plan = empty_plan(spec, cgroups, sysroot);
   HostPlanner(spec, plan).ahead();
+  plan.host.erase(plan.host.begin() + static_cast<std::ptrdiff_t>(plan.ahead), plan.host.end());
   return plan;
 }
 

@@ -11,7 +11,6 @@
 #include "base/files.h"
 #include "base/format.h"
 #include "base/text.h"
-#include "base/undo.h"
 #include "runtime/executor.h"
 
 namespace hutch {

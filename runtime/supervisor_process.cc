@@ -7,9 +7,9 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "base/raw_message.h"
 #include "base/raw_syscall.h"
 
 namespace hutch {
@@ -127,46 +127,13 @@ class SupervisorProcess {
 
   // The size of the message; its descriptors are in received_.
   long receive(SupervisorMessage& message) {
-    iovec data{&message, sizeof message};
-    msghdr header{};
-    header.msg_iov = &data;
-    header.msg_iovlen = 1;
-    alignas(cmsghdr) char control[CMSG_SPACE(kMaxCommitFds * sizeof(int))];
-    header.msg_control = control;
-    header.msg_controllen = sizeof control;
-    long size = 0;
-    do {
-      size = raw(SYS_recvmsg, birth_.control, &header, MSG_CMSG_CLOEXEC);
-    } while (size == -EINTR);
-    received_count_ = 0;
-    if (size <= 0) return size;
-    const cmsghdr* passed = header.msg_controllen >= sizeof(cmsghdr) ? CMSG_FIRSTHDR(&header) : nullptr;
-    if (passed == nullptr) return size;
-    received_count_ = (passed->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t at = 0; at < received_count_; ++at) {
-      received_[at] = reinterpret_cast<const int*>(CMSG_DATA(passed))[at];
-    }
-    return size;
+    iovec parts[] = {{&message, sizeof message}};
+    return sys::raw_receive(birth_.control, parts, received_, received_count_);
   }
 
+  // When nobody reads it, end-of-file is what we read next.
   void send(const SupervisorMessage& message, int passed_fd) {
-    SupervisorMessage copy = message;
-    iovec data{&copy, sizeof copy};
-    msghdr header{};
-    header.msg_iov = &data;
-    header.msg_iovlen = 1;
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    if (passed_fd >= 0) {
-      header.msg_control = control;
-      header.msg_controllen = sizeof control;
-      cmsghdr* passed = CMSG_FIRSTHDR(&header);
-      passed->cmsg_level = SOL_SOCKET;
-      passed->cmsg_type = SCM_RIGHTS;
-      passed->cmsg_len = CMSG_LEN(sizeof(int));
-      *reinterpret_cast<int*>(CMSG_DATA(passed)) = passed_fd;
-    }
-    // When nobody reads it, end-of-file is what we read next.
-    raw(SYS_sendmsg, birth_.control, &header, MSG_NOSIGNAL);
+    sys::raw_send(birth_.control, &message, sizeof message, passed_fd);
   }
 
   [[noreturn]] static void run_first_process(void* self) {

@@ -34,29 +34,6 @@ TEST(Quantile, RefusesWhatHasNoAnswer) {
   EXPECT_THROW(quantile(kFive, -0.1), Error);
 }
 
-TEST(Histogram, CountsEverySampleOnce) {
-  const std::vector<double> samples = {0, 1, 1.9, 2, 3.5, 4};
-  EXPECT_THAT(histogram(samples, 2), ElementsAre(Bin{0, 2, 3}, Bin{2, 4, 3}));
-}
-
-TEST(Histogram, BarsOfEqualRatio) {
-  const auto bars = histogram(std::vector<double>{1, 5, 20, 100}, 2, true);
-  ASSERT_EQ(bars.size(), 2U);
-  EXPECT_NEAR(bars[0].high, 10, 1e-9);
-  EXPECT_EQ(bars[0].count, 2U);
-  EXPECT_EQ(bars[1].count, 2U);
-}
-
-TEST(Histogram, EqualSamplesAreOneBar) {
-  EXPECT_THAT(histogram(std::vector<double>{3, 3}, 10), ElementsAre(Bin{3, 3, 2}));
-}
-
-TEST(Histogram, RefusesWhatHasNoAnswer) {
-  EXPECT_THROW(histogram({}, 3), Error);
-  EXPECT_THROW(histogram(kFive, 0), Error);
-  EXPECT_THROW(histogram(std::vector<double>{0, 1}, 2, true), Error);
-}
-
 TEST(Ratio, DividesTheMedians) {
   EXPECT_DOUBLE_EQ(ratio({kFive, std::vector<double>{2}}), 1.5);
   EXPECT_THROW(ratio({kFive, std::vector<double>{0}}), Error);

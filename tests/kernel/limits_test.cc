@@ -31,6 +31,17 @@ class LimitsTest : public ContainerTest {
   }
 };
 
+TEST_F(LimitsTest, TheFirstProcessKeepsToItselfWhereMemoryIsTight) {
+  EXPECT_TRUE(plan().shares_memory);
+  spec.resources.memory_max = Located<Limit>{Limit::of(64U << 20), {}};
+  EXPECT_TRUE(plan().shares_memory);
+  spec.resources.memory_max = Located<Limit>{Limit::of((64U << 20) - 1), {}};
+  EXPECT_FALSE(plan().shares_memory);
+  spec.resources.memory_max.reset();
+  spec.resources.raw = {{"memory.max", "16M", {}}};
+  EXPECT_FALSE(plan().shares_memory);
+}
+
 // Whoever runs out of memory while starting must not take the starter with it.
 TEST_F(LimitsTest, TooLittleMemoryForAStartIsSaid) {
   spec.resources.memory_max = Located<cgroupv2::Limit>{cgroupv2::Limit::of(4096), {}};

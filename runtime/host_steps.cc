@@ -1,0 +1,399 @@
+// What each step of a plan does on the host, and its undo (StartExecutor::perform).
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/fd_passing.h"
+#include "base/files.h"
+#include "base/format.h"
+#include "base/mount.h"
+#include "base/syscalls.h"
+#include "cgroupv2/cpuset.h"
+#include "cgroupv2/device_filter.h"
+#include "cgroupv2/freezer.h"
+#include "netlink/address.h"
+#include "netlink/link.h"
+#include "netlink/veth.h"
+#include "runtime/apparmor.h"
+#include "runtime/child_interpreter.h"
+#include "runtime/dev_tree.h"
+#include "runtime/executor.h"
+#include "runtime/id_map.h"
+#include "runtime/planner.h"
+#include "runtime/rlimit.h"
+#include "runtime/volumes.h"
+
+namespace hutch {
+
+namespace {
+
+// After a kill the processes are gone as soon as the kernel gets to them; a process stuck in the kernel
+// (a dead network file system, say) must not hang the tear-down for ever.
+constexpr std::chrono::milliseconds kKillTimeout{10000};
+
+void fill_image(const ChildProgram& program, ImageStorage& storage, ChildImage& image) {
+  const auto words = [&](const std::vector<std::uint32_t>& offsets) {
+    std::vector<char*> pointers;
+    for (const auto offset : offsets) pointers.push_back(const_cast<char*>(program.arena.data() + offset));
+    pointers.push_back(nullptr);
+    return pointers;
+  };
+  storage.argv = words(program.argv);
+  storage.envp = words(program.envp);
+  for (const auto offset : program.candidates) storage.candidates.push_back(program.arena.data() + offset);
+  storage.candidates.push_back(nullptr);
+  image.steps = program.steps.data();
+  image.step_count = program.steps.size();
+  image.arena = program.arena.data();
+  image.candidates = storage.candidates.data();
+  image.argv = storage.argv.data();
+  image.envp = storage.envp.data();
+  image.groups = program.groups.data();
+  image.group_count = program.groups.size();
+  image.filter = program.filter.data();
+  image.filter_length = program.filter.size();
+}
+
+void remove_directory_if_empty(const std::string& path) {
+  if (::rmdir(path.c_str()) < 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EBUSY) {
+    throw_errno(formatted("cannot remove '{}'", path));
+  }
+}
+
+}  // namespace
+
+void StartExecutor::perform(const host::MakeStateDirectory&) {
+  const std::string path = state_directory(plan_->sysroot, plan_->spec.vmid);
+  make_directories(plan_->sysroot.path("run/hutch"));
+  check(::mkdir(path.c_str(), 0700), formatted("cannot create '{}'", path));
+  push_undo("remove " + path, [path] { remove_tree(AT_FDCWD, path); });
+}
+
+void StartExecutor::perform(const host::CreateCgroup& step) {
+  group_->create_unified(step.writes);
+  push_undo("remove cgroup " + group_->path(), [this] {
+    cgroupv2::kill_all(group_->directory());
+    group_->remove(kKillTimeout);
+  });
+}
+
+// Removed together with the cgroup2 group.
+void StartExecutor::perform(const host::CreateV1Cgroups& step) {
+  group_->create_v1(step.writes);
+}
+
+void StartExecutor::make_supervisor(std::uint32_t vmid) {
+  int ends[2];
+  check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "cannot create a socket pair");
+  sync_.reset(ends[0]);
+  SupervisorSetup setup;
+  setup.vmid = vmid;
+  setup.restart_command = options_.restart_command;
+  setup.environment = options_.supervisor_environment;
+  setup.host_mounts = options_.host_mounts;
+  supervisor_.emplace(setup, UniqueFd(ends[1]), placement_);
+  push_undo("end the supervisor", [this] { supervisor_->dismiss(); });
+}
+
+void StartExecutor::perform(const host::MakeSupervisor&) {
+  if (!supervisor_) make_supervisor(plan_->spec.vmid);
+}
+
+void StartExecutor::perform(const host::LoadAppArmorProfile& step) {
+  load_profile(step.text, step.name, plan_->sysroot.path("var/cache/hutch/apparmor"));
+  push_undo("unload AppArmor profile " + step.name, [name = step.name] { unload_profile(name); });
+}
+
+void StartExecutor::perform(const host::EnterMounts&) {
+  const UniqueFd mounts = supervisor_->await_ready();
+  check(::setns(mounts.get(), CLONE_NEWNS), "cannot enter the supervisor's mount namespace");
+}
+
+void StartExecutor::perform(const host::OpenIdMapNamespace&) {
+  id_map_namespace_ = make_id_map_namespace(plan_->spec.id_map);
+}
+
+void StartExecutor::perform(const host::MountVolume& step) {
+  const int id_map = step.id_mapped ? id_map_namespace_.get() : -1;
+  if (step.volume.key != "rootfs") {
+    const Owner owner = inner_root(plan_->spec);
+    mount_below(step.volume, id_map, rootfs_path(), owner.uid, owner.gid);
+    return;  // goes with the rootfs
+  }
+  const std::string path = rootfs_path();
+  const std::string parent = path.substr(0, path.rfind('/'));
+  push_undo("remove " + path, [path, parent] {
+    remove_directory_if_empty(path);
+    remove_directory_if_empty(parent);
+  });
+  plain_rootfs_ = mount_rootfs(step.volume, id_map, path, step.expected_owner);
+  push_undo("unmount " + path,
+            [path] { check(::umount2(path.c_str(), MNT_DETACH), formatted("cannot unmount '{}'", path)); });
+}
+
+void StartExecutor::perform(const host::PinRootfs&) {
+  rootfs_pin_ = open_pin(rootfs_path());
+  push_undo("let go of the rootfs", [this] { rootfs_pin_.reset(); });
+}
+
+void StartExecutor::perform(const host::SetUpGuest&) {
+  const UniqueFd plain = std::move(plain_rootfs_);
+  if (!options_.set_up_guest) return;
+  if (plain) return options_.set_up_guest(plain.get(), Owner{});
+  const UniqueFd root = open_file(AT_FDCWD, rootfs_path(), O_PATH | O_DIRECTORY);
+  options_.set_up_guest(root.get(), inner_root(plan_->spec));
+}
+
+void StartExecutor::perform(const host::OpenRoot& step) {
+  slots_[step.slot] = clone_mount(AT_FDCWD, rootfs_path(), true);
+}
+
+void StartExecutor::perform(const host::BuildDev& step) {
+  slots_[step.slot] = build_dev_tree(plan_->spec);
+}
+
+void StartExecutor::perform(const host::OpenSource& step) {
+  auto source = open_bind_source(step.mount, id_map_namespace_.get());
+  if (source) slots_[step.slot] = std::move(*source);
+}
+
+void StartExecutor::perform(const host::Spawn& step) {
+  // A child with a memory of its own gets a copy of the image now, any other sees what is written later.
+  supervisor_->image().shares_memory = plan_->shares_memory;
+  if (!supervisor_->image().shares_memory) prepare_image();
+  const UniqueFd cgroup = group_->open_inner();
+  supervisor_->spawn(step.clone_flags, cgroup.get());
+  // Before the group goes: not all of its processes may be killable by it (an older kernel's cgroup.kill).
+  push_undo("kill the container", [this] {
+    // ESRCH: it is dead and only has to be collected.
+    if (init_pidfd_ && sys::pidfd_send_signal(init_pidfd_.get(), SIGKILL) < 0 && errno != ESRCH) {
+      throw_errno("cannot kill init");
+    }
+    supervisor_->dismiss();
+  });
+}
+
+void StartExecutor::prepare_image() {
+  ChildImage& image = supervisor_->image();
+  fill_image(plan_->child, image_storage_, image);
+  for (int& slot : image.slots) slot = -1;
+  if (!trace_.on()) return;
+  child_times_.emplace(image.step_count + 1);
+  image.times = child_times_->cells();
+}
+
+void StartExecutor::perform(const host::AwaitSpawned&) {
+  try {
+    Supervisor::FirstProcess first = supervisor_->await_spawned();
+    init_pid_ = first.pid;
+    init_pidfd_ = std::move(first.pidfd);
+  } catch (const Error& error) {
+    throw error.with_context("cannot create the container's first process")
+        .with_hint(error.error_number() == ENOSPC ? "a limit of /proc/sys/user/max_*_namespaces is reached"
+                                                  : "");
+  }
+}
+
+void StartExecutor::perform(const host::WriteIdMaps&) {
+  write_id_maps(init_pid_, plan_->spec.id_map);
+}
+
+void StartExecutor::perform(const host::Proceed& step) {
+  SyncMessage message{};
+  message.type = step.message;
+  if (step.message == SyncMessage::Type::proceed_mapped && supervisor_->image().shares_memory)
+    prepare_image();
+  std::vector<std::byte> bytes(sizeof message);
+  std::memcpy(bytes.data(), &message, sizeof message);
+  std::vector<int> descriptors;
+  for (std::size_t at = 0; at < kMaxSlots; ++at) {
+    if (!slots_[at]) continue;
+    descriptors.push_back(slots_[at].get());
+    const auto slot = static_cast<Slot>(at);
+    const auto name = std::as_bytes(std::span(&slot, 1));
+    bytes.insert(bytes.end(), name.begin(), name.end());
+  }
+  try {
+    send_with_fds(sync_.get(), bytes.data(), bytes.size(), descriptors);
+  } catch (const Error& error) {
+    if (error.error_number() != EPIPE && error.error_number() != ECONNRESET) throw;
+    // The child is gone; it has said why, or died.
+    while (receive()) {
+    }
+    throw_child_death();
+  }
+  for (auto& slot : slots_) slot.reset();
+}
+
+void StartExecutor::perform(const host::AwaitSide& step) {
+  side_.wait_for(step.step - side_begin_ + 1);
+}
+
+void StartExecutor::perform(const host::OpenTasks& step) {
+  slots_[step.slot] = group_->open_tasks(step.hierarchy);
+}
+
+void StartExecutor::perform(const host::ApplyLimits& step) {
+  group_->apply(step.writes);
+}
+
+void StartExecutor::perform(const host::AttachDeviceFilter& step) {
+  const UniqueFd program = cgroupv2::load_device_program(step.program);
+  cgroupv2::attach_device_program(group_->open_limits().get(), program.get());
+}
+
+void StartExecutor::perform(const host::DelegateCgroup& step) {
+  group_->delegate(step.gid);
+}
+
+void StartExecutor::perform(const host::SetRlimit& step) {
+  const Rlimit limit = resolve_rlimit(step.limit);
+  check(::prlimit(init_pid_, static_cast<__rlimit_resource>(limit.resource), &limit.limit, nullptr),
+        formatted("cannot set resource limit {}", step.limit.name));
+}
+
+netlink::Socket& StartExecutor::socket() {
+  if (!socket_) socket_.emplace();
+  return *socket_;
+}
+
+int StartExecutor::net_namespace() {
+  if (!net_namespace_)
+    net_namespace_ = open_file(AT_FDCWD, formatted("/proc/{}/ns/net", init_pid_), O_RDONLY);
+  return net_namespace_->get();
+}
+
+void StartExecutor::perform(const host::CreateLink& step) {
+  netlink::VethRequest request;
+  request.host_name = step.link.host_name;
+  request.host_mac = netlink::random_host_mac();
+  request.peer_name = step.link.name;
+  if (!step.link.mac.empty()) {
+    request.peer_mac = netlink::parse_mac_address(step.link.mac);
+    if (!request.peer_mac) throw Error(formatted("'{}' is not a MAC address", step.link.mac), EINVAL);
+  }
+  request.mtu = step.mtu;
+  request.peer_netns_fd = net_namespace();
+  request.master_index = step.bridge_index;
+  request.host_up = !step.link.link_down;
+  netlink::create_veth(socket(), request);
+  push_undo("delete link " + request.host_name, [this, name = request.host_name] {
+    try {
+      netlink::delete_link(socket(), name);
+    } catch (const Error& error) {
+      if (error.error_number() != ENODEV) throw;  // went with the container's network namespace
+    }
+  });
+  if (step.bridge_index != 0) netlink::disable_ipv6(request.host_name);
+}
+
+void StartExecutor::perform(const host::ConfigureLink& step) {
+  netlink::InterfaceSetup setup;
+  setup.name = step.link.name;
+  setup.up = true;
+  for (const auto& text : step.link.addresses) {
+    const auto address = netlink::parse_cidr(text);
+    if (!address) throw Error(formatted("'{}' is not an address with a prefix length", text), EINVAL);
+    setup.addresses.push_back(*address);
+  }
+  const auto gateway = [](const std::string& text) -> std::optional<netlink::IpAddress> {
+    if (text.empty()) return std::nullopt;
+    const auto address = netlink::parse_ip_address(text);
+    if (!address) throw Error(formatted("'{}' is not an IP address", text), EINVAL);
+    return address;
+  };
+  setup.gateway4 = gateway(step.link.gateway4);
+  setup.gateway6 = gateway(step.link.gateway6);
+  netlink::Socket inside = netlink::Socket::in_namespace(net_namespace());
+  netlink::set_loopback_up(inside);
+  netlink::configure_interface(inside, setup);
+}
+
+void StartExecutor::perform(const host::WriteState&) {
+  ContainerState state = plan_->state;
+  const auto supervisor = identify_process(supervisor_->pid());
+  if (!supervisor) throw Error("the supervisor was killed");
+  state.supervisor = *supervisor;
+  write_unpublished_state(plan_->sysroot, state);
+}
+
+void StartExecutor::perform(const host::CompleteState&) {
+  const auto init = identify_process(init_pid_);
+  const auto supervisor = identify_process(supervisor_->pid());
+  if (!init || !supervisor) throw_child_death();
+  ContainerState state = plan_->state;
+  state.init = *init;
+  state.supervisor = *supervisor;
+  write_unpublished_state(plan_->sysroot, state);
+  placement_.wait_apart_from(init_pid_, container_cpus());
+  // For whoever joins the container later.
+  const auto& filter = plan_->child.filter;
+  if (filter.empty()) return;
+  const std::string path = state_directory(plan_->sysroot, plan_->spec.vmid) + "/seccomp";
+  const UniqueFd file = open_file(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  write_fd(file.get(), {reinterpret_cast<const char*>(filter.data()), filter.size() * sizeof(sock_filter)},
+           path);
+}
+
+// The CPUs that the limits leave to the container; empty: all.
+std::vector<unsigned> StartExecutor::container_cpus() const {
+  for (const auto& step : plan_->host) {
+    const auto* limits = std::get_if<host::ApplyLimits>(&step.action);
+    if (limits == nullptr) continue;
+    for (const auto& write : limits->writes) {
+      if (write.file == "cpuset.cpus") return cgroupv2::parse_cpu_list(write.value);
+    }
+  }
+  return {};
+}
+
+void StartExecutor::perform(const host::PublishState&) {
+  publish_state(plan_->sysroot, plan_->spec.vmid);
+}
+
+void StartExecutor::perform(const host::AwaitExec&) {
+  bool executing = false;
+  while (const auto message = receive()) {
+    if (message->type == SyncMessage::Type::executing) executing = true;
+  }
+  placement_.go_anywhere();
+  if (!executing) throw_child_death();
+  sync_.reset();
+  log_child_steps(ChildOp::exec);
+}
+
+void StartExecutor::perform(const host::CommitSupervisor&) {
+  std::vector<int> kept;
+  for (const auto& terminal : terminals_) {
+    if (terminal) kept.push_back(terminal.get());
+  }
+  const bool has_console = !terminals_.empty() && terminals_.front();
+  if (rootfs_pin_) kept.push_back(rootfs_pin_.get());
+  UniqueFd console_end;
+  if (has_console) {
+    const int console = terminals_.front().get();
+    const int flags = check(::fcntl(console, F_GETFL), "cannot read the console's flags");
+    check(::fcntl(console, F_SETFL, flags | O_NONBLOCK), "cannot set the console's flags");
+    // With its other end open somewhere a console never hangs up, whatever the container closes and opens
+    // again.
+    console_end.reset(
+        check(::ioctl(console, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC), "cannot open the console's end"));
+    kept.push_back(console_end.get());
+  }
+  supervisor_->commit(kept, has_console);
+}
+
+}  // namespace hutch
