@@ -28,8 +28,16 @@ void warn_about_pending(CommandContext& context, const config::ContainerConfig& 
   context.warn(formatted("CT {} has pending changes, which this version does not apply", config.vmid));
 }
 
+// Whether the container runs is not for the trace's file to decide: a file that cannot be written is a
+// warning.
 void show_trace(CommandContext& context, const Trace& trace) {
-  if (const auto file = context.options().value("trace")) write_chrome_trace(*file, trace.spans());
+  if (const auto file = context.options().value("trace")) {
+    try {
+      write_chrome_trace(*file, trace.spans());
+    } catch (const Error& error) {
+      context.warn(error.what());
+    }
+  }
   if (context.options().flag("timing")) context.print(print_waterfall(trace.spans()));
 }
 
@@ -117,11 +125,7 @@ int command_start(CommandContext& context) {
   } catch (const Error&) {
     // A relative file name is meant where the user is.
     begun.give_up();
-    try {
-      show_trace(context, trace);
-    } catch (const Error& error) {
-      context.warn(error.what());
-    }
+    show_trace(context, trace);
     throw;
   }
   show_trace(context, trace);

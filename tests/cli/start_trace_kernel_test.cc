@@ -145,6 +145,12 @@ TEST_F(StartTrace, ThatCannotBeWrittenDoesNotHideWhyTheStartFailed) {
   EXPECT_THAT(outcome.out + outcome.err, HasSubstr("no-directory/" + trace_));
 }
 
+TEST_F(StartTrace, ThatCannotBeWrittenIsAWarningBesideARunningContainer) {
+  const auto outcome = start({"--trace", "no-directory/trace.json"});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_THAT(outcome.out + outcome.err, HasSubstr("WARN: cannot create 'no-directory/trace.json'"));
+}
+
 TEST_F(StartTrace, IsWrittenWhenTheStartCannotBePlanned) {
   add_to_config("net0: name=eth0,bridge=hutch-none,hwaddr=02:00:00:00:00:01,type=veth\n");
   const auto outcome = start({"--trace", trace_});
