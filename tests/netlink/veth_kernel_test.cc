@@ -3,6 +3,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
+#include <unistd.h>
 
 #include "netlink/link.h"
 #include "netlink/veth.h"
@@ -76,7 +77,10 @@ TEST_F(VethTest, Ipv6CanBeDisabledBeforeTheFirstLinkLocalAddress) {
   LinkChange up;
   up.up = true;
   change_link(guest(), find_link(guest(), "eth0")->index, up);
-  EXPECT_TRUE((find_link(host(), "veth100i0")->flags & IFF_RUNNING) != 0);
+  // The kernel tells a link's carrier from a work queue (net/core/link_watch.c), and IPv6 with it.
+  const auto running = [&] { return (find_link(host(), "veth100i0")->flags & IFF_RUNNING) != 0; };
+  for (int attempt = 0; attempt < 5000 && !running(); ++attempt) ::usleep(1000);
+  EXPECT_TRUE(running());
   EXPECT_THAT(read_file(AT_FDCWD, addresses), ::testing::Not(::testing::HasSubstr("veth100i0")));
 }
 
