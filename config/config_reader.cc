@@ -169,8 +169,6 @@ class Reader {
   void read_raw_entry(std::string_view line, const KeyValue& entry) {
     const auto info = raw_key_info(entry.key);
     switch (info.key_class) {
-      case RawKeyClass::refused:
-        return keep_unreadable(line, formatted("'{}' must be set through the option rootfs", entry.key));
       case RawKeyClass::unknown: return keep_unreadable(line, formatted("unknown key '{}'", entry.key));
       case RawKeyClass::cgroup_v1:
         report(Severity::warning,
@@ -180,7 +178,12 @@ class Reader {
         report(Severity::warning,
                formatted("CT {}: '{}' is now called '{}'", config_.vmid, entry.key, info.current));
         break;
+      case RawKeyClass::obsolete:
+        report(Severity::warning,
+               formatted("CT {}: '{}' is obsolete and has no effect", config_.vmid, entry.key));
+        break;
       case RawKeyClass::accepted:
+      case RawKeyClass::replaced:  // report_replaced
       case RawKeyClass::extension: break;
     }
     const bool is_variable =
@@ -239,6 +242,19 @@ class Reader {
   int line_ = 0;
 };
 
+// PVE's option rootfs always counts, wherever in the section it stands.
+void report_replaced(const ContainerConfig& config, const Section& section, Diagnostics& diagnostics) {
+  if (section.find("rootfs") == nullptr) return;
+  for (const auto& entry : section.raw) {
+    if (raw_key_info(entry.key).key_class != RawKeyClass::replaced) continue;
+    diagnostics.push_back({Severity::error,
+                           formatted("CT {}: '{}' must be set through the option rootfs; the line has no "
+                                     "effect and is kept as it is: '{}'",
+                                     config.vmid, entry.key, entry.value),
+                           entry.origin});
+  }
+}
+
 }  // namespace
 
 ContainerConfig read_config(std::string_view text, const std::string& source_path, std::uint32_t vmid,
@@ -248,6 +264,9 @@ ContainerConfig read_config(std::string_view text, const std::string& source_pat
   config.path = source_path;
   config.digest = sha1_hex(text);
   Reader(config, diagnostics).read(text);
+  report_replaced(config, config.main, diagnostics);
+  report_replaced(config, config.pending, diagnostics);
+  for (const auto& [name, snapshot] : config.snapshots) report_replaced(config, snapshot, diagnostics);
   return config;
 }
 

@@ -76,8 +76,11 @@ std::string without_quotes(const std::string& value) {
 
 std::vector<RawEntry> current_entries(const Section& section) {
   std::vector<RawEntry> entries;
+  const bool has_rootfs = section.find("rootfs") != nullptr;
   for (const auto& entry : section.raw) {
     auto info = raw_key_info(entry.key);
+    if (info.key_class == RawKeyClass::obsolete) continue;
+    if (info.key_class == RawKeyClass::replaced && has_rootfs) continue;
     entries.push_back({info.current.empty() ? entry.key : std::move(info.current),
                        without_quotes(entry.value), entry.origin});
   }

@@ -14,8 +14,10 @@ enum class RawKeyClass {
   renamed,
   // cgroup v1 (`lxc.cgroup.*`).
   cgroup_v1,
-  // Must be set through an option (`lxc.rootfs.path`): the line has no effect.
-  refused,
+  // Stands for the option `rootfs` (`lxc.rootfs.path`): without effect in a section that has that option.
+  replaced,
+  // An old key without a meaning today: kept, without effect.
+  obsolete,
   unknown,
 };
 

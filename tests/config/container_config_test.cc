@@ -161,12 +161,18 @@ TEST(Reader, RefusesABlankBeforeTheColonOfARawKey) {
 }
 
 TEST(Reader, KeepsRawKeysThatItRefuses) {
-  const std::string text = "memory: 512\nlxc.rootfs.path: /x\nlxc.nosuch = 1\n";
+  const std::string text = "memory: 512\nlxc.nosuch = 1\n";
   EXPECT_EQ(rewritten(text), text);
   EXPECT_TRUE(read(text).config.main.raw.empty());
-  EXPECT_THAT(diagnostic("lxc.rootfs.path: /x\n"),
-              HasSubstr("error 100.conf:1: CT 100: 'lxc.rootfs.path' must be set through the option rootfs"));
   EXPECT_THAT(diagnostic("lxc.nosuch = 1\n"), HasSubstr("unknown key 'lxc.nosuch'"));
+}
+
+TEST(Reader, KeepsALxcRootfsWithoutEffectWhereTheOptionIsSet) {
+  const std::string text = "rootfs: /r\nlxc.rootfs.path: /x\n";
+  EXPECT_EQ(rewritten(text), text);
+  EXPECT_THAT(diagnostic(text), HasSubstr("error 100.conf:2: CT 100: 'lxc.rootfs.path' must be set through "
+                                          "the option rootfs"));
+  EXPECT_EQ(diagnostic("lxc.rootfs.path: /x\n"), "0 diagnostics");
 }
 
 TEST(Reader, WarnsAboutOldRawKeysAndStoresThem) {
