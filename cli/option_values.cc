@@ -6,7 +6,6 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "cli/arguments.h"
-#include "cli/option_parser.h"
 #include "config/options.h"
 #include "config/value_types.h"
 
@@ -48,6 +47,14 @@ std::optional<std::string> check_length(const OptionRow& row, const std::string&
   if (value.size() > row.maximum_length)
     return formatted("value may only be {} characters long", row.maximum_length);
   return std::nullopt;
+}
+
+// The values of each option in their order.
+std::map<std::string, std::vector<std::string>> collect_values(
+    const std::vector<std::pair<std::string, std::string>>& canonical) {
+  std::map<std::string, std::vector<std::string>> values;
+  for (const auto& [name, value] : canonical) values[name].push_back(value);
+  return values;
 }
 
 }  // namespace

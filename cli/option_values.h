@@ -34,9 +34,8 @@ class OptionValues {
 // One "<name>: <reason>" line of a failed verification.
 using Problem = std::pair<std::string, std::string>;
 
-// Hands the canonical words to CLI11 (only the options that occur are built, so that the cost does not grow
-// with the table) and checks every value, adding what is wrong to `problems`. Throws ArgumentError "400
-// unable to parse boolean option".
+// Checks every value, adding what is wrong to `problems`. Throws ArgumentError "400 unable to parse boolean
+// option".
 OptionValues parse_options(const std::vector<std::pair<std::string, std::string>>& canonical,
                            const std::vector<OptionRow>& rows, std::vector<Problem>& problems);
 

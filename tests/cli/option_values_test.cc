@@ -43,7 +43,6 @@ TEST(OptionValues, LastOneWinsAndListsCollect) {
   EXPECT_EQ(values.integer("limit"), std::nullopt);
 }
 
-// CLI11 gives some of these a meaning of its own in other places.
 TEST(OptionValues, ValuesPassUnchanged) {
   for (const char* text : {"--", "-x", "--timeout", "{}", "[a]", "[a,b]", "a=b", "\"q\"", "a b"}) {
     EXPECT_EQ(parse({{"list", text}}).value("list"), text);
