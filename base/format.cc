@@ -1,4 +1,6 @@
 #define FMT_HEADER_ONLY 1
+// Numbers never follow a locale: fmt would link every locale facet of the C++ library for that.
+#define FMT_STATIC_THOUSANDS_SEPARATOR ','
 #include <fmt/format.h>
 
 namespace hutch {

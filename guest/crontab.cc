@@ -1,8 +1,11 @@
 #include "guest/crontab.h"
 
+#include <sys/random.h>
+
 #include <algorithm>
 #include <random>
 
+#include "base/error.h"
 #include "base/text.h"
 
 namespace hutch::guest {
@@ -16,6 +19,18 @@ bool is_crontab_name(std::string_view name) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
   });
 }
+
+// The kernel's random numbers, for <random>'s distributions.
+struct KernelRandom {
+  using result_type = std::uint32_t;
+  static constexpr result_type min() { return 0; }
+  static constexpr result_type max() { return UINT32_MAX; }
+  result_type operator()() const {
+    result_type number = 0;
+    if (::getrandom(&number, sizeof number, 0) != sizeof number) throw_errno("cannot get random bytes");
+    return number;
+  }
+};
 
 }  // namespace
 
@@ -37,7 +52,7 @@ std::string randomize_minutes(std::string_view crontab, const std::function<unsi
 }
 
 void randomize_crontabs(const GuestRoot& root) {
-  std::random_device source;
+  KernelRandom source;
   std::uniform_int_distribution<unsigned> minutes(0, kLastMinute);
   const auto randomize = [&](const std::string& path) {
     if (const auto content = root.read(path)) {
