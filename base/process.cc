@@ -62,7 +62,6 @@ std::pair<UniqueFd, UniqueFd> make_pipe() {
 // Feeds the program's standard input and collects its outputs until both are closed.
 void exchange(UniqueFd in, const std::string& input, UniqueFd out, UniqueFd err, ProgramResult& result) {
   std::size_t sent = 0;
-  if (input.empty()) in.reset();
   while (in || out || err) {
     pollfd fds[3] = {{in.get(), POLLOUT, 0}, {out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}};
     if (::poll(fds, 3, -1) < 0) {
@@ -103,48 +102,66 @@ std::string ProgramResult::status_text() const {
                          : formatted("killed by signal {}", WTERMSIG(status));
 }
 
-ProgramResult run_program(const std::vector<std::string>& argv, const ProgramOptions& options) {
+RunningProgram::RunningProgram(const std::vector<std::string>& argv, ProgramOptions options)
+    : name_(argv.at(0)), input_(std::move(options.input)) {
   auto [in_read, in_write] = make_pipe();
   auto [out_read, out_write] = make_pipe();
   auto [err_read, err_write] = make_pipe();
   auto [failure_read, failure_write] = make_pipe();
+  pid_ = check(::fork(), "cannot fork");
+  if (pid_ == 0) {
+    exec_program(argv, options, in_read.get(), out_write.get(), err_write.get(), failure_write.get());
+  }
+  // A blocking write of more than the pipe holds would wait for a program that itself waits until we read.
+  ::fcntl(in_write.get(), F_SETFL, O_NONBLOCK);
+  if (!input_.empty()) in_ = std::move(in_write);
+  if (!options.inherit_out) out_ = std::move(out_read);
+  err_ = std::move(err_read);
+  failure_ = std::move(failure_read);
+}
+
+void RunningProgram::reap(ProgramResult& result) {
+  while (::waitpid(pid_, &result.status, 0) < 0 && errno == EINTR) {
+  }
+  pid_ = -1;
+}
+
+RunningProgram::~RunningProgram() {
+  if (pid_ <= 0) return;
+  ::kill(pid_, SIGKILL);
+  ProgramResult unwanted;
+  reap(unwanted);
+}
+
+ProgramResult RunningProgram::wait() {
   // A program that closes its input early must not kill us.
   struct sigaction ignore {
   }, before{};
   ignore.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &ignore, &before);
-  const pid_t pid = check(::fork(), "cannot fork");
-  if (pid == 0) {
-    ::sigaction(SIGPIPE, &before, nullptr);
-    exec_program(argv, options, in_read.get(), out_write.get(), err_write.get(), failure_write.get());
-  }
-  // A blocking write of more than the pipe holds would wait for a program that itself waits until we read.
-  ::fcntl(in_write.get(), F_SETFL, O_NONBLOCK);
-  in_read.reset();
-  out_write.reset();
-  err_write.reset();
-  failure_write.reset();
-  if (options.inherit_out) out_read.reset();
   ProgramResult result;
   std::exception_ptr broken;
   try {
-    exchange(std::move(in_write), options.input, std::move(out_read), std::move(err_read), result);
+    exchange(std::move(in_), input_, std::move(out_), std::move(err_), result);
   } catch (...) {
     broken = std::current_exception();
   }
-  while (::waitpid(pid, &result.status, 0) < 0 && errno == EINTR) {
-  }
+  reap(result);
   ::sigaction(SIGPIPE, &before, nullptr);
   if (broken) std::rethrow_exception(broken);
-  const std::string failure = read_fd(failure_read.get(), "the program's start record");
+  const std::string failure = read_fd(failure_.get(), "the program's start record");
   if (!failure.empty()) {
     const auto blank = failure.find(' ');
     const int error = static_cast<int>(parse_unsigned(failure.substr(0, blank)).value_or(0));
     const std::string message = failure.substr(blank + 1);
-    throw Error(message.empty() ? formatted("cannot run '{}'", argv[0]) : message, error,
-                message.empty() && error == ENOENT ? formatted("install the program '{}'", argv[0]) : "");
+    throw Error(message.empty() ? formatted("cannot run '{}'", name_) : message, error,
+                message.empty() && error == ENOENT ? formatted("install the program '{}'", name_) : "");
   }
   return result;
+}
+
+ProgramResult run_program(const std::vector<std::string>& argv, const ProgramOptions& options) {
+  return RunningProgram(argv, options).wait();
 }
 
 ProgramResult run_checked(const std::vector<std::string>& argv, const ProgramOptions& options) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <string>
 #include <vector>
@@ -26,8 +28,33 @@ struct ProgramOptions {
   std::vector<int> keep_fds;  // descriptors that stay open in the program, under the same numbers
 };
 
-// Runs a host program (argv[0] is searched in /sbin:/bin:/usr/sbin:/usr/bin:/usr/local/...) with
-// LC_ALL=C and that PATH, and waits for it. Throws when it cannot be started (ENOENT: the hint names it).
+// A host program that runs beside its starter. Its outputs are read by wait() only: until then it can write
+// as much as a pipe holds (64 KiB) before it has to wait.
+class RunningProgram {
+ public:
+  // Starts it: argv[0] is searched in /sbin:/bin:/usr/sbin:/usr/bin:/usr/local/..., with LC_ALL=C and that
+  // PATH. Throws when the kernel refuses a process; that the program itself cannot be started is wait()'s to
+  // tell.
+  explicit RunningProgram(const std::vector<std::string>& argv, ProgramOptions options = {});
+  RunningProgram(const RunningProgram&) = delete;
+  RunningProgram& operator=(const RunningProgram&) = delete;
+  // Kills it (SIGKILL) and reaps it, where nobody waited for it. Its own children are not touched.
+  ~RunningProgram();
+
+  // Waits for its end. Throws when it could not be started (ENOENT: the hint names it). Call it once.
+  ProgramResult wait();
+
+ private:
+  void reap(ProgramResult& result);
+
+  std::string name_;  // argv[0]
+  std::string input_;
+  pid_t pid_ = -1;
+  UniqueFd in_, out_, err_;
+  UniqueFd failure_;  // "<errno> <message>" when the program could not be started
+};
+
+// RunningProgram, waited for at once.
 ProgramResult run_program(const std::vector<std::string>& argv, const ProgramOptions& options = {});
 
 // Same, and throws when it does not exit with 0; the message carries its standard error.

@@ -1,4 +1,5 @@
 #include <chrono>
+#include <functional>
 
 #include "base/error.h"
 #include "base/format.h"
@@ -11,6 +12,7 @@
 #include "cli/lowering_context.h"
 #include "cli/progress_bar.h"
 #include "cli/volume_tree.h"
+#include "guest/hostname.h"
 #include "guest/setup.h"
 #include "storage/archive.h"
 
@@ -26,8 +28,9 @@ std::vector<ArchiveIdRange> archive_ranges(const std::vector<IdRange>& ranges) {
   return result;
 }
 
+// `meanwhile` runs now and then while the template is unpacked, also half-way through.
 void extract(CommandContext& context, const CreateRequest& request, int root_fd,
-             const Interruption& interruption) {
+             const Interruption& interruption, const std::function<void()>& meanwhile) {
   context.notice(formatted("extracting archive '{}'", request.archive));
   ProgressBar bar(context.err());
   ExtractRequest extraction;
@@ -39,6 +42,7 @@ void extract(CommandContext& context, const CreateRequest& request, int root_fd,
   }
   extraction.progress = [&](std::uint64_t done, std::uint64_t total) {
     interruption.check();
+    meanwhile();
     bar.update(done, total);
   };
   extraction.warning = [&](const std::string& text) {
@@ -74,11 +78,11 @@ void tell(CommandContext& context, const guest::Report& report) {
 }
 
 // Guest setup; fills in what only the unpacked system shows: ostype and arch.
-void set_up_guest(CommandContext& context, CreateRequest& request, int root_fd) {
-  const guest::GuestRoot root(root_fd, volume_root(request));
+void set_up_guest(CommandContext& context, CreateRequest& request, const guest::GuestRoot& root,
+                  const guest::GuestSettings& settings, guest::SshHostKeys& host_keys) {
   guest::Report report;
   try {
-    const auto found = guest::setup_on_create(root, guest_settings(request), report);
+    const auto found = guest::setup_on_create(root, settings, host_keys, report);
     request.options.set("ostype", std::string(guest::os_type_name(found.type)));
     if (!request.options.has("arch")) {
       request.options.set("arch", guest::detect_architecture(root, found.type, report));
@@ -100,6 +104,20 @@ config::ContainerConfig final_config(const CreateRequest& request) {
   }
   for (const auto& [key, option] : request.delayed) config.main.set(key, config::print_mount_point(option));
   return config;
+}
+
+// Unpacks the template and sets it up. The SSH host keys of a template that wants some are made meanwhile.
+void fill_rootfs(CommandContext& context, CreateRequest& request, int root_fd,
+                 const Interruption& interruption) {
+  const guest::GuestRoot root(root_fd, volume_root(request));
+  const guest::GuestSettings settings = guest_settings(request);
+  guest::SshHostKeys host_keys(guest::short_hostname(settings.hostname));
+  const bool unmanaged = settings.ostype == guest::os_type_name(guest::OsType::unmanaged);
+  extract(context, request, root_fd, interruption, [&] {
+    if (!unmanaged) host_keys.begin_where_wanted(root);
+  });
+  interruption.check();
+  set_up_guest(context, request, root, settings, host_keys);
 }
 
 // Reserves the vmid: from here on nobody else can create it.
@@ -128,9 +146,7 @@ void build(CommandContext& context, const ConfigStore& store, CreateRequest& req
     const VolumeTree tree(request, make_lowering_context(context.sysroot(), request.vmid), context.sysroot(),
                           undo);
     interruption.check();
-    extract(context, request, tree.root_fd(), interruption);
-    interruption.check();
-    set_up_guest(context, request, tree.root_fd());
+    fill_rootfs(context, request, tree.root_fd(), interruption);
     tree.sync();
   }
   interruption.check();

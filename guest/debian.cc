@@ -13,13 +13,14 @@ void template_fixup(const SetupContext& context) {
 }
 
 void init_and_getty(const SetupContext& context) {
-  const auto& [root, settings, os, report] = context;
-  if (os.init.systemd) {
-    if (os.version.major >= 12) write_presets(root, {{"systemd-networkd.service", false}});
-    set_up_container_getty(root, settings.tty_count, tty_directory(context));
+  const OsVersion& version = context.os.version;
+  const int tty_count = context.settings.tty_count;
+  if (context.os.init.systemd) {
+    if (version.major >= 12) write_presets(context.root, {{"systemd-networkd.service", false}});
+    set_up_container_getty(context.root, tty_count, tty_directory(context));
   }
-  const bool old = os.version.major < 7;
-  write_inittab(root, old ? InittabStyle::sysvinit_old : InittabStyle::sysvinit, settings.tty_count);
+  const bool old = version.major < 7;
+  write_inittab(context.root, old ? InittabStyle::sysvinit_old : InittabStyle::sysvinit, tty_count);
 }
 
 void network(const SetupContext& context) {

@@ -7,6 +7,7 @@
 #include "guest/hostname.h"
 #include "guest/report.h"
 #include "guest/settings.h"
+#include "guest/ssh_host_keys.h"
 
 namespace hutch::guest {
 
@@ -16,6 +17,7 @@ struct SetupContext {
   const GuestSettings& settings;
   const DetectedOs& os;
   Report& report;
+  SshHostKeys* host_keys;  // create only, else null
 };
 
 using FamilyStep = void (*)(const SetupContext&);

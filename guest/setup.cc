@@ -11,6 +11,7 @@
 #include "guest/password.h"
 #include "guest/resolv_conf.h"
 #include "guest/snakeoil.h"
+#include "guest/ssh_host_keys.h"
 #include "guest/ssh_keys.h"
 #include "guest/timezone.h"
 
@@ -92,9 +93,7 @@ constexpr Step kCreate[] = {
     kDns,
     kTimezone,
     {"ssh_host_keys",
-     [](const SetupContext& context) {
-       write_ssh_host_keys(context.root, short_hostname(context.settings.hostname), context.report);
-     }},
+     [](const SetupContext& context) { context.host_keys->write(context.root, context.report); }},
     kNesting,
 };
 
@@ -121,10 +120,11 @@ constexpr Step kClone[] = {
 constexpr Step kRestore[] = {kTemplate};
 
 template <std::size_t N>
-DetectedOs run(const Step (&steps)[N], const GuestRoot& root, const GuestSettings& settings, Report& report) {
+DetectedOs run(const Step (&steps)[N], const GuestRoot& root, const GuestSettings& settings, Report& report,
+               SshHostKeys* host_keys = nullptr) {
   const DetectedOs os = detect_os(root, settings.ostype, report);
   if (os.type == OsType::unmanaged) return os;
-  const SetupContext context{root, settings, os, report};
+  const SetupContext context{root, settings, os, report, host_keys};
   for (const auto& step : steps) {
     try {
       step.run(context);
@@ -137,8 +137,9 @@ DetectedOs run(const Step (&steps)[N], const GuestRoot& root, const GuestSetting
 
 }  // namespace
 
-DetectedOs setup_on_create(const GuestRoot& root, const GuestSettings& settings, Report& report) {
-  return run(kCreate, root, settings, report);
+DetectedOs setup_on_create(const GuestRoot& root, const GuestSettings& settings, SshHostKeys& host_keys,
+                           Report& report) {
+  return run(kCreate, root, settings, report, &host_keys);
 }
 
 DetectedOs setup_on_start(const GuestRoot& root, const GuestSettings& settings, Report& report) {

@@ -6,6 +6,7 @@
 #include "guest/guest_root.h"
 #include "guest/report.h"
 #include "guest/settings.h"
+#include "guest/ssh_host_keys.h"
 
 // The edits inside a container's rootfs. Each function detects the system first; for `unmanaged` it does
 // nothing. A step that fails throws Error "error in setup task <step>: ..."; the steps before it have been
@@ -14,10 +15,12 @@
 // done.
 namespace hutch::guest {
 
-// After the template was extracted. Runs ssh-keygen where the guest has /etc/ssh. Returns what was found, for
+// After the template was extracted. `host_keys` are made and used where the guest has /etc/ssh; they may have
+// been begun before, and are the caller's to drop. Returns what was found, for
 // the config's `ostype`. Order: machine-id, snakeoil, template fixup, crontab, root password, root SSH keys,
 // init and getty, network, hostname and hosts, DNS, time zone, SSH host keys, nesting check.
-DetectedOs setup_on_create(const GuestRoot& root, const GuestSettings& settings, Report& report);
+DetectedOs setup_on_create(const GuestRoot& root, const GuestSettings& settings, SshHostKeys& host_keys,
+                           Report& report);
 
 // Before every start. Runs no program, and writes nothing where nothing changed. Order: /fastboot, init and
 // getty, network, hostname and hosts, DNS, time zone, nesting check, cgroup v2 check.

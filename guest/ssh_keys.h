@@ -17,8 +17,4 @@ void validate_ssh_public_keys(std::string_view keys, Report& report);
 // where root has no home directory there. Empty `keys` do nothing.
 void write_authorized_keys(const GuestRoot& root, std::string_view keys, Report& report);
 
-// New host keys (rsa, ecdsa, ed25519) in /etc/ssh, where that exists, made by the host's ssh-keygen in a
-// private temporary directory. `short_name` goes into the comment. Without ssh-keygen: a warning.
-void write_ssh_host_keys(const GuestRoot& root, std::string_view short_name, Report& report);
-
 }  // namespace hutch::guest

@@ -101,6 +101,43 @@ TEST(RunProgram, PassesOnlyTheDescriptorsAskedFor) {
   EXPECT_EQ(FD_CLOEXEC, ::fcntl(file.get(), F_GETFD));
 }
 
+TEST(RunningProgram, WorksBesideItsStarter) {
+  auto [read_end, write_end] = [] {
+    int fds[2];
+    check(::pipe2(fds, O_CLOEXEC), "cannot create a pipe");
+    return std::pair{UniqueFd(fds[0]), UniqueFd(fds[1])};
+  }();
+  ProgramOptions options;
+  options.keep_fds = {read_end.get()};
+  options.input = "in\n";
+  RunningProgram program({"sh", "-c", "cat; read line <&" + std::to_string(read_end.get()) + "; echo $line"},
+                         options);
+  write_fd(write_end.get(), "later\n", "a pipe");  // would block a program that is waited for already
+  EXPECT_EQ("in\nlater\n", program.wait().out);
+}
+
+using RunningProgramFiles = ScratchDirectory;
+
+TEST_F(RunningProgramFiles, EndWithTheirOwner) {
+  const std::string file = below("pid");
+  std::string pid;
+  {
+    const RunningProgram program(
+        {"sh", "-c", "echo $$ > " + file + ".new; mv " + file + ".new " + file + "; exec sleep 1000"});
+    while (!path_exists(AT_FDCWD, file)) ::usleep(1000);
+    pid = trim(read_file(AT_FDCWD, file));
+    EXPECT_TRUE(path_exists(AT_FDCWD, "/proc/" + pid));
+  }
+  EXPECT_FALSE(path_exists(AT_FDCWD, "/proc/" + pid));
+  EXPECT_EQ(-1, ::waitpid(-1, nullptr, WNOHANG));
+  EXPECT_EQ(ECHILD, errno);
+}
+
+TEST(RunningProgram, MissingProgramIsToldByWait) {
+  RunningProgram program({"no-such-program-here"});
+  EXPECT_EQ(ENOENT, errno_of([&] { program.wait(); }));
+}
+
 TEST(RunChecked, FailureCarriesTheErrorText) {
   EXPECT_EQ("ok\n", run_checked({"echo", "ok"}).out);
   EXPECT_EQ("'sh -c echo one >&2; echo two >&2; exit 7' exited with status 7: one two", error_of([] {

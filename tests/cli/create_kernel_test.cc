@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <optional>
 #include <thread>
 
 #include "base/error.h"
@@ -366,6 +367,65 @@ TEST_F(Create, TwoAtOnce) {
   EXPECT_THAT(statuses, ElementsAre(0, 255));
   EXPECT_THAT(host.config(100), HasSubstr("rootfs: local:100/subvol-100-disk-0.subvol,size=0T\n"));
   EXPECT_THAT(host.config(100), Not(HasSubstr("lock")));
+}
+
+// The first program of that name among a process's children; its arguments, NUL-separated.
+std::optional<std::string> child_command(pid_t parent, const std::string& name) {
+  std::ifstream children("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children");
+  for (std::string child; children >> child;) {
+    std::ifstream file("/proc/" + child + "/cmdline");
+    const std::string command(std::istreambuf_iterator<char>(file), {});
+    if (command.starts_with(name + '\0')) return command;
+  }
+  return std::nullopt;
+}
+
+TEST_F(Create, HostKeysBegunBesideTheExtractionLeaveNothingBehind) {
+  if (!std::filesystem::exists("/usr/bin/ssh-keygen")) GTEST_SKIP() << "probe: ssh-keygen is missing";
+  if (!std::filesystem::exists("/proc/thread-self/children"))
+    GTEST_SKIP() << "probe: /proc/thread-self/children is missing (CONFIG_PROC_CHILDREN)";
+  std::filesystem::create_directories(host.path("tree/etc/ssh"));
+  std::filesystem::create_directories(host.path("tree/big"));
+  run_checked({"dd", "if=/dev/urandom", "of=" + host.path("tree/big/file"), "bs=1M", "count=400"});
+  run_checked({"tar", "--numeric-owner", "--owner=0", "--group=0", "-cf",
+               host.path("var/lib/vz/template/cache/ssh.tar"), "-C", host.path("tree"), "./etc", "./big"});
+  const auto before = files();
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(pct({"create", "100", "local:vztmpl/ssh.tar", "--rootfs", "0"}).status);
+  std::optional<std::string> command;
+  while (!command && ::waitpid(child, nullptr, WNOHANG) == 0) {
+    command = child_command(child, "ssh-keygen");
+  }
+  ASSERT_TRUE(command) << "no ssh-keygen ran";
+  // While the archive is unpacked, not behind it.
+  EXPECT_TRUE(child_command(child, "hutch-archive"));
+  ::kill(child, SIGTERM);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 255);
+  EXPECT_EQ(files(), before);
+  const std::string file = command->substr(command->find("/tmp/hutch-ssh-"));
+  EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(file.c_str()).parent_path())) << file;
+}
+
+TEST_F(Create, HostKeys) {
+  if (!std::filesystem::exists("/usr/bin/ssh-keygen")) GTEST_SKIP() << "probe: ssh-keygen is missing";
+  std::filesystem::create_directories(host.path("tree/etc/ssh"));
+  pack("tree", "ssh.tar");
+  const auto outcome =
+      pct({"create", "100", "local:vztmpl/ssh.tar", "--rootfs", "0", "--hostname", "web.example.org"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  for (const char* type : {"rsa", "ecdsa", "ed25519"}) {
+    const std::string key = "etc/ssh/ssh_host_" + std::string(type) + "_key";
+    EXPECT_EQ(owner(rootfs(key)), kShift);
+    std::ifstream public_key(rootfs(key + ".pub"));
+    EXPECT_THAT(std::string(std::istreambuf_iterator<char>(public_key), {}), HasSubstr(" root@web\n"));
+  }
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
+  const auto unmanaged =
+      pct({"create", "101", "local:vztmpl/ssh.tar", "--rootfs", "0", "--ostype", "unmanaged"});
+  ASSERT_EQ(unmanaged.status, 0) << unmanaged.err;
+  EXPECT_TRUE(std::filesystem::is_empty(host.path("var/lib/vz/images/101/subvol-101-disk-0.subvol/etc/ssh")));
 }
 
 TEST_F(Create, InterruptedCreateTakesEverythingBack) {

@@ -40,6 +40,11 @@ GuestSettings web() {
   return settings;
 }
 
+DetectedOs create(const TemporaryRootfs& rootfs, const GuestSettings& settings, Report& report) {
+  SshHostKeys host_keys(settings.hostname);
+  return setup_on_create(rootfs.root(), settings, host_keys, report);
+}
+
 TEST(Setup, CreateDebian) {
   const TemporaryRootfs rootfs;
   put_debian(rootfs);
@@ -47,7 +52,7 @@ TEST(Setup, CreateDebian) {
   settings.password = "secret";
   settings.ssh_public_keys = "ssh-ed25519 AAAA x\n";
   Report report;
-  const auto os = setup_on_create(rootfs.root(), settings, report);
+  const auto os = create(rootfs, settings, report);
   EXPECT_EQ(OsType::debian, os.type);
   EXPECT_EQ(std::vector<std::string>{}, report.warnings);
   EXPECT_EQ("web\n", rootfs.get("/etc/hostname"));
@@ -109,7 +114,7 @@ TEST(Setup, UnmanagedIsLeftAlone) {
   GuestSettings settings = web();
   settings.ostype = "unmanaged";
   Report report;
-  EXPECT_EQ(OsType::unmanaged, setup_on_create(rootfs.root(), settings, report).type);
+  EXPECT_EQ(OsType::unmanaged, create(rootfs, settings, report).type);
   setup_on_start(rootfs.root(), settings, report);
   setup_on_clone(rootfs.root(), settings, report);
   EXPECT_EQ(before, rootfs.snapshot());
@@ -138,7 +143,7 @@ TEST(Setup, TypeWithoutFamilyWarnsAndGetsTheCommonSteps) {
   settings.ostype = "fedora";
   settings.hostname = "web.example.com";
   Report report;
-  setup_on_create(rootfs.root(), settings, report);
+  create(rootfs, settings, report);
   EXPECT_EQ("web.example.com\n", rootfs.get("/etc/hostname"));
   EXPECT_TRUE(rootfs.exists("/etc/hosts"));
   EXPECT_TRUE(rootfs.exists("/etc/resolv.conf"));
@@ -210,7 +215,7 @@ TEST(Setup, UbuntuGenerations) {
     GuestSettings settings = web();
     settings.ostype = "ubuntu";
     Report report;
-    EXPECT_EQ(OsType::ubuntu, setup_on_create(rootfs.root(), settings, report).type);
+    EXPECT_EQ(OsType::ubuntu, create(rootfs, settings, report).type);
     EXPECT_EQ(e.networkd, rootfs.exists("/etc/systemd/network/eth0.network")) << e.release;
     EXPECT_EQ(!e.networkd, rootfs.get("/etc/network/interfaces").find("eth0") != std::string::npos)
         << e.release;
@@ -241,7 +246,7 @@ TEST(Setup, Alpine) {
   settings.ostype = "alpine";
   settings.interfaces[0].ip6 = "auto";
   Report report;
-  setup_on_create(rootfs.root(), settings, report);
+  create(rootfs, settings, report);
   EXPECT_EQ(std::vector<std::string>{}, report.warnings);
   EXPECT_EQ("tty1::respawn:/sbin/getty 38400 tty1\ntty2::respawn:/sbin/getty 38400 tty2\n",
             rootfs.get("/etc/inittab"));
@@ -292,10 +297,14 @@ TEST(HostileSetup, NothingLeavesTheRootfs) {
     trap(rootfs, guest_path);
     GuestSettings settings = web();
     settings.ssh_public_keys = "ssh-ed25519 AAAA x\n";
-    for (const auto step : {setup_on_create, setup_on_start}) {
+    const auto start = [](const TemporaryRootfs& target, const GuestSettings& with, Report& report) {
+      return setup_on_start(target.root(), with, report);
+    };
+    for (DetectedOs (*const step)(const TemporaryRootfs&, const GuestSettings&, Report&) :
+         {&create, +start}) {
       Report report;
       try {
-        step(rootfs.root(), settings, report);
+        step(rootfs, settings, report);
       } catch (const Error& failed) {
         EXPECT_NE(0U, failed.action().size());
       }

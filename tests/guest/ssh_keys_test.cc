@@ -63,26 +63,5 @@ TEST(SshKeys, HostileHomeStaysInside) {
   EXPECT_TRUE(rootfs.outside_is_empty());
 }
 
-TEST(SshKeys, HostKeys) {
-  if (!has_keygen()) GTEST_SKIP() << "probe: ssh-keygen is not installed";
-  const TemporaryRootfs rootfs;
-  Report report;
-  write_ssh_host_keys(rootfs.root(), "web", report);
-  EXPECT_TRUE(report.lines.empty());
-  rootfs.put("/etc/ssh/ssh_host_rsa_key", "the template's", 0644);
-  write_ssh_host_keys(rootfs.root(), "web", report);
-  ASSERT_EQ(6U, report.lines.size());
-  EXPECT_EQ("Creating SSH host key 'ssh_host_rsa_key' - this may take some time ...", report.lines[0]);
-  EXPECT_TRUE(report.lines[1].starts_with("done: SHA256:")) << report.lines[1];
-  EXPECT_TRUE(report.lines[1].ends_with(" root@web")) << report.lines[1];
-  for (const std::string type : {"rsa", "ecdsa", "ed25519"}) {
-    const std::string file = "/etc/ssh/ssh_host_" + type + "_key";
-    EXPECT_EQ(0600U, rootfs.mode(file));
-    EXPECT_EQ(0644U, rootfs.mode(file + ".pub"));
-    EXPECT_TRUE(rootfs.get(file).starts_with("-----BEGIN OPENSSH PRIVATE KEY-----"));
-    EXPECT_TRUE(rootfs.get(file + ".pub").ends_with("root@web\n"));
-  }
-}
-
 }  // namespace
 }  // namespace hutch::guest
