@@ -175,6 +175,7 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.mount.auto", set_mount_auto},
     {"lxc.mount.entry", set_mount_entry},
     {"lxc.mount.fstab", [](Lowering& lowering, const RawEntry& entry) { lowering.fstab = entry; }},
+    {"lxc.net", clear_networks},
     {"lxc.no_new_privs",
      [](Lowering& lowering, const RawEntry& entry) { lowering.spec.no_new_privs = c_boolean(entry); }},
     {"lxc.pty.max",
@@ -203,7 +204,7 @@ constexpr RawKeyRow kRawKeys[] = {
 // Everything below these names.
 constexpr RawKeyRow kRawPrefixes[] = {
     {"lxc.cgroup2.", set_cgroup_file}, {"lxc.cgroup.", set_cgroup_v1_file}, {"lxc.prlimit.", set_rlimit},
-    {"lxc.sysctl.", set_sysctl},       {"lxc.net.", not_honoured},
+    {"lxc.sysctl.", set_sysctl},       {"lxc.net.", set_network},
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/process.h"
+#include "runtime/start_plan.h"
 
 namespace hutch {
 
@@ -71,6 +72,16 @@ std::string run_hook(const HookCommand& hook) {
   if (result.succeeded()) return std::move(result.out);
   throw Error(formatted("'{}': the script '{}' {}", hook.key, hook.command, result.status_text()), 0,
               "its own messages stand above", hook.origin);
+}
+
+HookContainer hook_container(const ContainerSpec& spec, const Sysroot& sysroot) {
+  HookContainer container;
+  container.name = std::to_string(spec.vmid);
+  container.config_path = spec.config_path;
+  container.rootfs_mount = rootfs_mount_path(sysroot, spec.vmid);
+  container.rootfs_path = spec.rootfs.source;
+  container.hook_version = spec.hook_version;
+  return container;
 }
 
 std::vector<std::string> common_hook_environment(const HookContainer& container) {

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "base/origin.h"
+#include "base/sysroot.h"
+#include "runtime/container_spec.h"
 
 namespace hutch {
 
@@ -52,6 +54,7 @@ struct HookContainer {
   std::string log_level;        // LXC_LOG_LEVEL: "ERROR"
   unsigned hook_version = 0;    // LXC_HOOK_VERSION
 };
+HookContainer hook_container(const ContainerSpec& spec, const Sysroot& sysroot);
 // "NAME=value" entries; LXC_CGNS_AWARE=1 among them.
 std::vector<std::string> common_hook_environment(const HookContainer& container);
 
