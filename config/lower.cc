@@ -213,6 +213,7 @@ LoweringResult lower(const ContainerConfig& config, const LoweringContext& conte
   lower_security(lowering);
   report_unused_options(lowering);
   lower_raw_entries(lowering);
+  finish_networks(lowering);
   lower_fstab(lowering);
 
   lowering.spec.unprivileged = lowering.unprivileged;

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "config/lowering.h"
 
 // net[n] -> a veth pair (lxc-mapping 5).
@@ -5,8 +6,8 @@ namespace hutch::config {
 
 namespace {
 
-// IFNAMSIZ without the terminating zero (netdevice(7)).
-constexpr std::size_t kMaxInterfaceName = 15;
+constexpr double kBytesPerMebibyte = 1048576;
+constexpr unsigned kLastVlan = 4094;
 
 void check_name(std::string_view key, const std::string& name, const Origin& origin, std::string_view hint) {
   if (name.size() <= kMaxInterfaceName) return;
@@ -25,31 +26,49 @@ void configure(Lowering& lowering, std::string_view key, const NetOption& net, L
                 "give an address, or use ip6=manual", link.origin);
   }
   link.configure = true;
-  for (const auto* setting : {&net.ip, &net.ip6}) {
-    if (is_address(*setting)) link.addresses.push_back(*setting);
-    if (*setting == "dhcp") {
-      lowering.warn(link.origin,
-                    formatted("option '{}': DHCP on behalf of the container (host-managed) is not "
-                              "honoured by this version; the interface gets no address from it",
-                              key));
-    }
+  link.dhcp4 = net.ip == "dhcp";
+  link.dhcp6 = net.ip6 == "dhcp";
+  if (link.dhcp4 || link.dhcp6) {
+    lowering.warn(link.origin, formatted("option '{}': DHCP on behalf of the container (host-managed) is not "
+                                         "honoured by this version; the interface gets no address from it",
+                                         key));
   }
-  if (is_address(net.ip)) link.gateway4 = net.gw;
-  if (is_address(net.ip6)) link.gateway6 = net.gw6;
 }
 
-void report_unused(Lowering& lowering, std::string_view key, const NetOption& net, const Origin& origin) {
-  const auto not_honoured = [&](bool set, std::string_view name, std::string_view why) {
-    if (set) {
-      lowering.refuse(origin,
-                      formatted("option '{}': '{}' is not honoured by this version, and {}", key, name, why));
+// "10;20-30"
+std::vector<VlanRange> trunks_of(std::string_view key, const NetOption& net, const Origin& origin) {
+  std::vector<VlanRange> ranges;
+  for (const auto part : split(net.trunks, ';')) {
+    if (part.empty()) continue;
+    const auto dash = part.find('-');
+    const auto first = parse_unsigned(part.substr(0, dash));
+    const auto last = dash == std::string_view::npos ? first : parse_unsigned(part.substr(dash + 1));
+    if (!first || !last || *first == 0 || *first > *last || *last > kLastVlan) {
+      throw Error(formatted("option '{}': '{}' in 'trunks' is no VLAN id and no range of them", key, part), 0,
+                  "use ids from 1 to 4094, for example trunks=10;20-30", origin);
     }
-  };
-  not_honoured(net.tag.has_value(), "tag", "without it the interface would be in the wrong network");
-  not_honoured(!net.trunks.empty(), "trunks", "without it the interface would see the wrong networks");
-  not_honoured(!net.rate.empty(), "rate", "without it the traffic would not be limited");
-  if (net.firewall.value_or(false)) {
-    lowering.warn(origin,
+    ranges.push_back({static_cast<std::uint16_t>(*first), static_cast<std::uint16_t>(*last)});
+  }
+  return ranges;
+}
+
+std::uint64_t rate_of(std::string_view key, const NetOption& net, const Origin& origin) {
+  if (net.rate.empty()) return 0;
+  const auto rate = parse_double(net.rate);
+  if (!rate || *rate < 0 || *rate > 1e9) {
+    throw Error(formatted("option '{}': 'rate' '{}' is no number of MiB a second", key, net.rate), 0, {},
+                origin);
+  }
+  return static_cast<std::uint64_t>(*rate * kBytesPerMebibyte);
+}
+
+void lower_traffic(Lowering& lowering, std::string_view key, const NetOption& net, LinkSpec& link) {
+  link.own_vlans = true;
+  if (net.tag) link.tag = static_cast<std::uint16_t>(*net.tag);
+  link.trunks = trunks_of(key, net, link.origin);
+  link.rate = rate_of(key, net, link.origin);
+  if (net.firewall.value_or(false) && !link.link_down) {
+    lowering.warn(link.origin,
                   formatted("option '{}': 'firewall' is not honoured by this version: there is no firewall "
                             "and traffic is not filtered",
                             key));
@@ -67,12 +86,18 @@ LinkSpec lower_link(Lowering& lowering, const std::string& key, unsigned index) 
   link.mac = net.hwaddr;
   link.mtu = net.mtu;
   link.link_down = net.link_down.value_or(false);
+  if (is_address(net.ip)) {
+    link.addresses.push_back(net.ip);
+    link.gateway4 = net.gw;
+  }
+  if (is_address(net.ip6)) {
+    link.addresses.push_back(net.ip6);
+    link.gateway6 = net.gw6;
+  }
   check_name(key, link.name, link.origin, "choose a shorter name");
   check_name(key, link.host_name, link.origin, "use net0 to net9, or a container id with fewer digits");
-  if (!link.link_down) {
-    if (net.host_managed.value_or(false)) configure(lowering, key, net, link);
-    report_unused(lowering, key, net, link.origin);
-  }
+  if (!link.link_down && net.host_managed.value_or(false)) configure(lowering, key, net, link);
+  lower_traffic(lowering, key, net, link);
   return link;
 }
 
@@ -81,7 +106,13 @@ LinkSpec lower_link(Lowering& lowering, const std::string& key, unsigned index) 
 void lower_links(Lowering& lowering) {
   for (const auto& key : lowering.section.indexed_keys("net")) {
     const auto index = static_cast<unsigned>(std::stoul(key.substr(3)));
-    lowering.spec.links.push_back(lower_link(lowering, key, index));
+    NetworkLines lines;
+    lines.type = NetworkLines::Type::link;
+    lines.generated = true;
+    lines.link = lower_link(lowering, key, index);
+    lines.own_addresses = lines.link.configure;
+    lines.origin = lines.link.origin;
+    lowering.networks[index] = std::move(lines);
   }
 }
 

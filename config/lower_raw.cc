@@ -109,8 +109,6 @@ void must_be_honoured(Lowering& lowering, const RawEntry& entry) {
                             entry.key));
 }
 
-void no_effect_needed(Lowering&, const RawEntry&) {}
-
 struct RawKeyRow {
   std::string_view name;
   RawKeyFunction apply;
@@ -150,7 +148,10 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.hook.start", must_be_honoured},
     {"lxc.hook.start-host", must_be_honoured},
     {"lxc.hook.stop", must_be_honoured},
-    {"lxc.hook.version", no_effect_needed},
+    {"lxc.hook.version",
+     [](Lowering& lowering, const RawEntry& entry) {
+       lowering.spec.hook_version = c_boolean(entry) ? 1 : 0;
+     }},
     {"lxc.idmap", set_id_map},
     {"lxc.include", must_be_honoured},
     {"lxc.init.cmd", set_init_command},
@@ -174,6 +175,7 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.mount.auto", set_mount_auto},
     {"lxc.mount.entry", set_mount_entry},
     {"lxc.mount.fstab", [](Lowering& lowering, const RawEntry& entry) { lowering.fstab = entry; }},
+    {"lxc.net", clear_networks},
     {"lxc.no_new_privs",
      [](Lowering& lowering, const RawEntry& entry) { lowering.spec.no_new_privs = c_boolean(entry); }},
     {"lxc.pty.max",
@@ -202,7 +204,7 @@ constexpr RawKeyRow kRawKeys[] = {
 // Everything below these names.
 constexpr RawKeyRow kRawPrefixes[] = {
     {"lxc.cgroup2.", set_cgroup_file}, {"lxc.cgroup.", set_cgroup_v1_file}, {"lxc.prlimit.", set_rlimit},
-    {"lxc.sysctl.", set_sysctl},       {"lxc.net.", not_honoured},
+    {"lxc.sysctl.", set_sysctl},       {"lxc.net.", set_network},
 };
 
 }  // namespace

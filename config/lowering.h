@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,17 @@ struct OsTypeDefaults {
 // Null for an unknown type.
 const OsTypeDefaults* find_os_type(std::string_view name);
 
+// A network of the container while its lines are read: net[n], then the raw `lxc.net.[i].*` lines on top.
+struct NetworkLines {
+  enum class Type { unset, link, none };
+  Type type = Type::unset;
+  LinkSpec link;
+  bool generated = false;     // by net[n], not by a raw `type`
+  std::string host_link;      // `lxc.net.[i].link`
+  bool own_addresses = true;  // false: link.addresses are the guest's business so far
+  Origin origin;              // the first line
+};
+
 struct Lowering {
   const ContainerConfig& config;
   const Section& section;
@@ -40,6 +52,8 @@ struct Lowering {
   bool own_seccomp_profile = false;
   // The last `lxc.mount.fstab` line.
   RawEntry fstab = {};
+  // By index.
+  std::map<unsigned, NetworkLines> networks = {};
 
   ContainerSpec spec = {};
   Diagnostics diagnostics = {};
@@ -93,6 +107,9 @@ void lower_init(Lowering& lowering);
 // Then the raw entries, in order, so that they win.
 void lower_raw_entries(Lowering& lowering);
 
+// What all lines together say about links, into the spec (config/lower_net.cc).
+void finish_networks(Lowering& lowering);
+
 // At last the lines of `lxc.mount.fstab`, which come before all entries.
 void lower_fstab(Lowering& lowering);
 
@@ -116,5 +133,10 @@ void set_signal(Lowering& lowering, const RawEntry& entry);
 void set_rlimit(Lowering& lowering, const RawEntry& entry);
 void set_sysctl(Lowering& lowering, const RawEntry& entry);
 void set_architecture(Lowering& lowering, const RawEntry& entry);
+void clear_networks(Lowering& lowering, const RawEntry& entry);
+void set_network(Lowering& lowering, const RawEntry& entry);
+
+// Links get no more than this many characters (IFNAMSIZ without the terminating zero, netdevice(7)).
+inline constexpr std::size_t kMaxInterfaceName = 15;
 
 }  // namespace hutch::config

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <linux/if_addr.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
@@ -37,6 +38,13 @@ IpAddress broadcast_of(const Cidr& subnet) {
   return address;
 }
 
+// The subnet's first address: the kernel refuses a route with bits behind its prefix.
+IpAddress subnet_of(const Cidr& cidr) {
+  IpAddress address = cidr.address;
+  for (std::size_t i = 0; i < address.size(); ++i) address.octets[i] &= mask_octet(cidr.prefix_length, i);
+  return address;
+}
+
 void put_address(Message& message, std::uint16_t type, const IpAddress& address) {
   message.put_bytes(type, address.bytes());
 }
@@ -65,8 +73,16 @@ bool on_link(const IpAddress& gateway, const std::vector<Cidr>& addresses) {
          std::any_of(addresses.begin(), addresses.end(), [&](const Cidr& a) { return a.contains(gateway); });
 }
 
+std::vector<Cidr> all_addresses(const InterfaceSetup& setup) {
+  std::vector<Cidr> all = setup.addresses;
+  for (const auto& [address, broadcast] : setup.addresses_with_broadcast) all.push_back(address);
+  return all;
+}
+
 void append_gateway(std::vector<Message>& messages, const InterfaceSetup& setup,
                     const std::optional<IpAddress>& gateway, int family) {
+  const bool over_link = family == AF_INET ? setup.default_route4 : setup.default_route6;
+  if (over_link) messages.push_back(add_default_link_route_message(setup.index, family));
   if (!gateway) return;
   const std::string action =
       formatted("cannot use gateway {} on interface '{}'", gateway->text(), setup.name);
@@ -75,7 +91,8 @@ void append_gateway(std::vector<Message>& messages, const InterfaceSetup& setup,
                 family == AF_INET ? "it is not an IPv4 address" : "it is not an IPv6 address");
   }
   if (!setup.up) throw Error(action, EINVAL, "a route needs an interface that is up");
-  if (!on_link(*gateway, setup.addresses)) messages.push_back(add_host_route_message(setup.index, *gateway));
+  if (!on_link(*gateway, all_addresses(setup)))
+    messages.push_back(add_host_route_message(setup.index, *gateway));
   messages.push_back(add_default_route_message(setup.index, *gateway));
 }
 
@@ -127,14 +144,16 @@ std::optional<Cidr> parse_cidr(std::string_view text) {
   return Cidr{*address, static_cast<unsigned>(*length)};
 }
 
-Message add_address_message(int index, const Cidr& address) {
+Message add_address_message(int index, const Cidr& address, const std::optional<IpAddress>& broadcast) {
   Message message(formatted("cannot add address {} to link {}", address.text(), index), RTM_NEWADDR,
                   NLM_F_CREATE | NLM_F_EXCL);
   message.put_header(address_header(index, address));
   put_address(message, IFA_LOCAL, address.address);
   put_address(message, IFA_ADDRESS, address.address);
   // A subnet of one or two addresses has no broadcast address (RFC 3021).
-  if (address.address.family == AF_INET && address.prefix_length < 31) {
+  if (broadcast) {
+    put_address(message, IFA_BROADCAST, *broadcast);
+  } else if (address.address.family == AF_INET && address.prefix_length < 31) {
     put_address(message, IFA_BROADCAST, broadcast_of(address));
   }
   return message;
@@ -166,10 +185,70 @@ Message add_host_route_message(int index, const IpAddress& target) {
   return message;
 }
 
+Message link_route_message(int index, const Cidr& target, bool add) {
+  Message message(
+      formatted("cannot {} the route to {} on link {}", add ? "add" : "delete", target.text(), index),
+      add ? RTM_NEWROUTE : RTM_DELROUTE, add ? NLM_F_CREATE | NLM_F_EXCL : 0);
+  const std::uint8_t scope = target.address.family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  message.put_header(route_header(target.address, target.prefix_length, scope));
+  put_address(message, RTA_DST, subnet_of(target));
+  message.put_u32(RTA_OIF, static_cast<std::uint32_t>(index));
+  return message;
+}
+
+Message add_default_link_route_message(int index, int family) {
+  Message message(formatted("cannot add a default route on link {}", index), RTM_NEWROUTE,
+                  NLM_F_CREATE | NLM_F_EXCL);
+  IpAddress any;
+  any.family = family;
+  const std::uint8_t scope = family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  message.put_header(route_header(any, 0, scope));
+  message.put_u32(RTA_OIF, static_cast<std::uint32_t>(index));
+  return message;
+}
+
+Message replace_default_route_message(int index, const IpAddress& gateway) {
+  Message message(formatted("cannot set the default route over {} on link {}", gateway.text(), index),
+                  RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
+  message.put_header(route_header(gateway, 0, RT_SCOPE_UNIVERSE));
+  put_address(message, RTA_GATEWAY, gateway);
+  message.put_u32(RTA_OIF, static_cast<std::uint32_t>(index));
+  return message;
+}
+
+Message delete_default_route_message(int index, int family) {
+  Message message(formatted("cannot delete the default route on link {}", index), RTM_DELROUTE);
+  IpAddress any;
+  any.family = family;
+  rtmsg header = route_header(any, 0, family == AF_INET ? RT_SCOPE_NOWHERE : RT_SCOPE_UNIVERSE);
+  // Whoever made it, however.
+  header.rtm_protocol = RTPROT_UNSPEC;
+  header.rtm_type = RTN_UNSPEC;
+  message.put_header(header);
+  message.put_u32(RTA_OIF, static_cast<std::uint32_t>(index));
+  return message;
+}
+
+Message neighbour_proxy_message(int index, const IpAddress& address, bool add) {
+  Message message(formatted("cannot {} the neighbour proxy for {} on link {}", add ? "add" : "delete",
+                            address.text(), index),
+                  add ? RTM_NEWNEIGH : RTM_DELNEIGH, add ? NLM_F_CREATE | NLM_F_EXCL : 0);
+  ndmsg header{};
+  header.ndm_family = static_cast<std::uint8_t>(address.family);
+  header.ndm_ifindex = index;
+  header.ndm_flags = NTF_PROXY;
+  message.put_header(header);
+  put_address(message, NDA_DST, address);
+  return message;
+}
+
 std::vector<Message> interface_messages(const InterfaceSetup& setup) {
   std::vector<Message> messages;
-  messages.reserve(setup.addresses.size() + 5);
+  messages.reserve(setup.addresses.size() + setup.addresses_with_broadcast.size() + 5);
   for (const Cidr& address : setup.addresses) messages.push_back(add_address_message(setup.index, address));
+  for (const auto& [address, broadcast] : setup.addresses_with_broadcast) {
+    messages.push_back(add_address_message(setup.index, address, broadcast));
+  }
   if (setup.up) {
     LinkChange change;
     change.up = true;
@@ -188,8 +267,30 @@ void delete_address(Socket& socket, int index, const Cidr& address) {
   socket.request(delete_address_message(index, address));
 }
 
-void add_default_route(Socket& socket, int index, const IpAddress& gateway) {
-  const Message route = add_default_route_message(index, gateway);
+void add_link_route(Socket& socket, int index, const Cidr& target) {
+  socket.request(link_route_message(index, target, true));
+}
+
+void delete_link_route(Socket& socket, int index, const Cidr& target) {
+  socket.request(link_route_message(index, target, false));
+}
+
+void add_neighbour_proxy(Socket& socket, int index, const IpAddress& address) {
+  socket.request(neighbour_proxy_message(index, address, true));
+}
+
+void delete_neighbour_proxy(Socket& socket, int index, const IpAddress& address) {
+  socket.request(neighbour_proxy_message(index, address, false));
+}
+
+void delete_default_route(Socket& socket, int index, int family) {
+  socket.request(delete_default_route_message(index, family));
+}
+
+namespace {
+
+// Sends a route over a gateway, once more with a host route before it when no subnet has the gateway.
+void request_over_gateway(Socket& socket, int index, const IpAddress& gateway, const Message& route) {
   try {
     socket.request(route);
     return;
@@ -198,6 +299,16 @@ void add_default_route(Socket& socket, int index, const IpAddress& gateway) {
     if (error.error_number() != outside_subnet) throw;
   }
   socket.request_all(std::vector<Message>{add_host_route_message(index, gateway), route});
+}
+
+}  // namespace
+
+void replace_default_route(Socket& socket, int index, const IpAddress& gateway) {
+  request_over_gateway(socket, index, gateway, replace_default_route_message(index, gateway));
+}
+
+void add_default_route(Socket& socket, int index, const IpAddress& gateway) {
+  request_over_gateway(socket, index, gateway, add_default_route_message(index, gateway));
 }
 
 void configure_interface(Socket& socket, const InterfaceSetup& setup) {

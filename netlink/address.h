@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "netlink/message.h"
@@ -47,6 +48,21 @@ std::optional<Cidr> parse_cidr(std::string_view text);
 void add_address(Socket& socket, int index, const Cidr& address);
 void delete_address(Socket& socket, int index, const Cidr& address);
 
+// Routes to a subnet directly over the link, without a next hop. EEXIST: there is one.
+void add_link_route(Socket& socket, int index, const Cidr& target);
+// ESRCH: there is none.
+void delete_link_route(Socket& socket, int index, const Cidr& target);
+// Makes the link answer for an address that is not on it (proxy ARP, proxy NDP). EEXIST: it does already.
+void add_neighbour_proxy(Socket& socket, int index, const IpAddress& address);
+// ENOENT: it did not.
+void delete_neighbour_proxy(Socket& socket, int index, const IpAddress& address);
+
+// Gives the family its default route over `gateway` in place of any other, with a host route first when no
+// subnet of the link holds the gateway.
+void replace_default_route(Socket& socket, int index, const IpAddress& gateway);
+// ESRCH: there is none.
+void delete_default_route(Socket& socket, int index, int family);
+
 // Adds a default route over `gateway`. When the kernel refuses because no subnet of the link holds the
 // gateway (ENETUNREACH; IPv6: EHOSTUNREACH), a host route to the gateway on the link is added first and
 // the default route tried again. The link must be up.
@@ -57,8 +73,12 @@ struct InterfaceSetup {
   std::string name;
   int index = 0;  // 0: looked up by name
   std::vector<Cidr> addresses;
+  // For an IPv4 address a broadcast address other than the subnet's last one.
+  std::vector<std::pair<Cidr, IpAddress>> addresses_with_broadcast = {};
   std::optional<IpAddress> gateway4;
   std::optional<IpAddress> gateway6;
+  bool default_route4 = false;  // over the link itself, in place of a gateway
+  bool default_route6 = false;
   bool up = false;  // required by the gateways
 };
 
@@ -69,7 +89,13 @@ struct InterfaceSetup {
 void configure_interface(Socket& socket, const InterfaceSetup& setup);
 
 // The requests behind the functions above.
-Message add_address_message(int index, const Cidr& address);
+Message add_address_message(int index, const Cidr& address,
+                            const std::optional<IpAddress>& broadcast = std::nullopt);
+Message link_route_message(int index, const Cidr& target, bool add);
+Message neighbour_proxy_message(int index, const IpAddress& address, bool add);
+Message add_default_link_route_message(int index, int family);
+Message replace_default_route_message(int index, const IpAddress& gateway);
+Message delete_default_route_message(int index, int family);
 Message delete_address_message(int index, const Cidr& address);
 Message add_default_route_message(int index, const IpAddress& gateway);
 // A route to one address directly on the link.

@@ -33,15 +33,25 @@ LinkCounters parse_counters(std::span<const std::uint8_t> bytes) {
 
 void parse_link_info(const Attribute& info, Link& link) {
   std::optional<bool> filtering;
+  std::optional<std::uint16_t> default_vlan;
   for (const Attribute& part : info.nested()) {
     if (part.type() == IFLA_INFO_KIND) link.kind = part.text();
     if (part.type() != IFLA_INFO_DATA) continue;
     for (const Attribute& data : part.nested()) {
       if (data.type() == IFLA_BR_VLAN_FILTERING && data.bytes().size() == 1) filtering = data.u8() != 0;
+      if (data.type() == IFLA_BR_VLAN_DEFAULT_PVID && data.bytes().size() == 2) default_vlan = data.u16();
     }
   }
   // The number of the attribute means something else in the data of other kinds.
-  if (link.is_bridge()) link.vlan_filtering = filtering;
+  if (!link.is_bridge()) return;
+  link.vlan_filtering = filtering;
+  link.default_vlan = default_vlan;
+}
+
+void parse_properties(const Attribute& properties, Link& link) {
+  for (const Attribute& property : properties.nested()) {
+    if (property.type() == IFLA_ALT_IFNAME) link.alternative_names.push_back(property.text());
+  }
 }
 
 void put_extension_mask(Message& message, Counters counters) {
@@ -124,6 +134,30 @@ Message loopback_up_message() {
   return message;
 }
 
+Message move_link_message(int index, const LinkMove& move) {
+  Message message(formatted("cannot move link {} into another network namespace as '{}'", index, move.name),
+                  RTM_NEWLINK);
+  ifinfomsg header{};
+  header.ifi_index = index;
+  message.put_header(header);
+  message.put_u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(move.netns_fd));
+  message.put_link_name(IFLA_IFNAME, move.name);
+  if (move.mac) message.put_mac(IFLA_ADDRESS, *move.mac);
+  if (move.mtu) message.put_u32(IFLA_MTU, *move.mtu);
+  return message;
+}
+
+Message alternative_name_message(int index, const std::string& name, bool add) {
+  Message message(
+      formatted("cannot {} the alternative name '{}' of link {}", add ? "add" : "remove", name, index),
+      add ? RTM_NEWLINKPROP : RTM_DELLINKPROP, add ? NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND : 0);
+  ifinfomsg header{};
+  header.ifi_index = index;
+  message.put_header(header);
+  message.nest(IFLA_PROP_LIST, [&] { message.put_string(IFLA_ALT_IFNAME, name); });
+  return message;
+}
+
 Link parse_link(std::span<const std::byte> message) {
   const auto& header = header_of<ifinfomsg>(message);
   Link link;
@@ -136,6 +170,7 @@ Link parse_link(std::span<const std::byte> message) {
       case IFLA_ADDRESS: link.mac = address_text(attribute.bytes()); break;
       case IFLA_MASTER: link.master = static_cast<int>(attribute.u32()); break;
       case IFLA_LINKINFO: parse_link_info(attribute, link); break;
+      case IFLA_PROP_LIST: parse_properties(attribute, link); break;
       case IFLA_STATS64: link.counters = parse_counters(attribute.bytes()); break;
       default: break;
     }
@@ -174,6 +209,18 @@ void delete_link(Socket& socket, const std::string& name) {
 
 void change_link(Socket& socket, int index, const LinkChange& change) {
   socket.request(change_link_message(index, change));
+}
+
+void move_link(Socket& socket, int index, const LinkMove& move) {
+  socket.request(move_link_message(index, move));
+}
+
+void add_alternative_name(Socket& socket, int index, const std::string& name) {
+  socket.request(alternative_name_message(index, name, true));
+}
+
+void delete_alternative_name(Socket& socket, int index, const std::string& name) {
+  socket.request(alternative_name_message(index, name, false));
 }
 
 void set_loopback_up(Socket& socket) {

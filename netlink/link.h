@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "netlink/message.h"
 #include "netlink/socket.h"
@@ -26,8 +27,11 @@ struct Link {
   std::string mac;     // "BC:24:11:00:00:01"; "" where the link has no address
   unsigned flags = 0;  // IFF_*
   int master = 0;      // index of the bridge it is a port of; 0 for none
-  // Bridges only: whether the bridge filters by VLAN ("VLAN-aware").
+  std::vector<std::string> alternative_names;
+  // Bridges only: whether the bridge filters by VLAN ("VLAN-aware"), and the VLAN that it gives a new port
+  // (0: none).
   std::optional<bool> vlan_filtering;
+  std::optional<std::uint16_t> default_vlan;
   // Set when asked for (Counters::read). Otherwise the kernel is told to skip statistics, and only some
   // kernels then leave out these.
   std::optional<LinkCounters> counters;
@@ -49,6 +53,20 @@ Link find_bridge(Socket& socket, const std::string& name);
 // Creates a bridge, down, with forward delay 0 (a port forwards at once; no spanning tree runs). EEXIST when
 // the name is taken.
 void create_bridge(Socket& socket, const std::string& name);
+
+// Moves a link into another network namespace, which sets it down, and changes it there, all in one request.
+// It is not all or nothing: a link that was moved and then could not be changed stays where it is. Set: what
+// it has to be there. The kernel gives it another index when its own is taken.
+struct LinkMove {
+  int netns_fd = -1;  // borrowed
+  std::string name;
+  std::optional<unsigned> mtu;  // bytes
+  std::optional<MacAddress> mac;
+};
+void move_link(Socket& socket, int index, const LinkMove& move);
+// Alternative names (ip-link(8), property), by which the kernel finds a link as by its own.
+void add_alternative_name(Socket& socket, int index, const std::string& name);
+void delete_alternative_name(Socket& socket, int index, const std::string& name);
 // Removes a link; of a veth pair both ends go. ENODEV when there is none.
 void delete_link(Socket& socket, const std::string& name);
 
@@ -82,6 +100,8 @@ Message create_bridge_message(const std::string& name);
 Message delete_link_message(const std::string& name);
 Message change_link_message(int index, const LinkChange& change);
 Message loopback_up_message();
+Message move_link_message(int index, const LinkMove& move);
+Message alternative_name_message(int index, const std::string& name, bool add);
 // An RTM_NEWLINK message read as a Link.
 Link parse_link(std::span<const std::byte> message);
 

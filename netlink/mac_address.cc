@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/error.h"
@@ -19,6 +20,23 @@ std::optional<MacAddress> parse_mac_address(std::string_view text) {
     const auto result = std::from_chars(octets[i].data(), end, address[i], 16);
     if (octets[i].size() != 2 || result.ec != std::errc{} || result.ptr != end) return std::nullopt;
   }
+  return address;
+}
+
+std::optional<MacAddress> fill_mac_pattern(std::string_view pattern) {
+  std::string text(pattern);
+  if (text.find_first_of("xX") != std::string::npos) {
+    std::array<std::uint8_t, 17> random{};
+    check(::getrandom(random.data(), random.size(), 0), "cannot get random bytes for a MAC address");
+    for (std::size_t i = 0; i < std::min(text.size(), random.size()); ++i) {
+      if (text[i] != 'x' && text[i] != 'X') continue;
+      // The lowest bit of the first octet means multicast.
+      const unsigned digit = random[i] & (i == 1 ? 0xeU : 0xfU);
+      text[i] = "0123456789abcdef"[digit];
+    }
+  }
+  const auto address = parse_mac_address(text);
+  if (!address || ((*address)[0] & 1U) != 0) return std::nullopt;
   return address;
 }
 

@@ -107,6 +107,14 @@ void Message::put_u8(std::uint16_t type, std::uint8_t value) {
   put_attribute(type, &value, sizeof value);
 }
 
+void Message::put_u16(std::uint16_t type, std::uint16_t value) {
+  put_attribute(type, &value, sizeof value);
+}
+
+void Message::put_u64(std::uint16_t type, std::uint64_t value) {
+  put_attribute(type, &value, sizeof value);
+}
+
 void Message::put_u32(std::uint16_t type, std::uint32_t value) {
   put_attribute(type, &value, sizeof value);
 }
@@ -168,6 +176,13 @@ std::span<const std::uint8_t> Attribute::bytes() const {
 std::uint8_t Attribute::u8() const {
   if (bytes().empty()) throw_malformed("an 8-bit attribute is cut short");
   return bytes()[0];
+}
+
+std::uint16_t Attribute::u16() const {
+  std::uint16_t value = 0;
+  if (bytes().size() < sizeof value) throw_malformed("a 16-bit attribute is cut short");
+  std::memcpy(&value, bytes().data(), sizeof value);
+  return value;
 }
 
 std::uint32_t Attribute::u32() const {

@@ -36,7 +36,15 @@ class Message {
   // Appends an attribute. Throws Error (EMSGSIZE) when the message would outgrow kCapacity.
   void put_bytes(std::uint16_t type, std::span<const std::uint8_t> value);
   void put_u8(std::uint16_t type, std::uint8_t value);
+  void put_u16(std::uint16_t type, std::uint16_t value);
   void put_u32(std::uint16_t type, std::uint32_t value);
+  void put_u64(std::uint16_t type, std::uint64_t value);
+  // A C structure as the kernel declares it.
+  template <typename Structure>
+  void put_structure(std::uint16_t type, const Structure& value) {
+    static_assert(std::is_trivially_copyable_v<Structure>);
+    put_attribute(type, &value, sizeof value);
+  }
   // With a trailing NUL.
   void put_string(std::uint16_t type, const std::string& value);
   // A link name. Throws Error for one that no link can have under exactly that name: empty (EINVAL), 16
@@ -82,6 +90,7 @@ class Attribute {
   std::uint16_t type() const;
   std::span<const std::uint8_t> bytes() const;
   std::uint8_t u8() const;
+  std::uint16_t u16() const;
   std::uint32_t u32() const;
   // Up to the first NUL or the end.
   std::string text() const;

@@ -11,10 +11,13 @@ namespace hutch::netlink {
 
 namespace {
 
-void put_end(Message& message, const std::string& name, const std::optional<MacAddress>& mac, unsigned mtu) {
+void put_end(Message& message, const std::string& name, const std::optional<MacAddress>& mac,
+             const VethRequest& request) {
   message.put_link_name(IFLA_IFNAME, name);
   if (mac) message.put_mac(IFLA_ADDRESS, *mac);
-  if (mtu != 0) message.put_u32(IFLA_MTU, mtu);
+  if (request.mtu != 0) message.put_u32(IFLA_MTU, request.mtu);
+  if (request.rx_queues != 0) message.put_u32(IFLA_NUM_RX_QUEUES, request.rx_queues);
+  if (request.tx_queues != 0) message.put_u32(IFLA_NUM_TX_QUEUES, request.tx_queues);
 }
 
 }  // namespace
@@ -25,7 +28,7 @@ Message create_veth_message(const VethRequest& request) {
   ifinfomsg header{};
   if (request.host_up) header.ifi_change = header.ifi_flags = IFF_UP;
   message.put_header(header);
-  put_end(message, request.host_name, request.host_mac, request.mtu);
+  put_end(message, request.host_name, request.host_mac, request);
   if (request.master_index != 0) {
     message.put_u32(IFLA_MASTER, static_cast<std::uint32_t>(request.master_index));
   }
@@ -34,7 +37,7 @@ Message create_veth_message(const VethRequest& request) {
     message.nest(IFLA_INFO_DATA, [&] {
       message.nest(VETH_INFO_PEER, [&] {
         message.put_header(ifinfomsg{});
-        put_end(message, request.peer_name, request.peer_mac, request.mtu);
+        put_end(message, request.peer_name, request.peer_mac, request);
         if (request.peer_netns_fd >= 0) {
           message.put_u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(request.peer_netns_fd));
         }

@@ -14,6 +14,8 @@ struct VethRequest {
   std::optional<MacAddress> host_mac;  // unset: the kernel's random one; see random_host_mac
   std::string peer_name;               // "eth0", the name from the first moment on
   std::optional<MacAddress> peer_mac;
+  unsigned rx_queues = 0;  // of both ends; 0: the kernel's choice
+  unsigned tx_queues = 0;
   unsigned mtu = 0;        // bytes, both ends; 0: the kernel's default (1500)
   int peer_netns_fd = -1;  // network namespace of the peer (borrowed); -1: the socket's
   int master_index = 0;    // bridge that the host end joins; 0: none

@@ -116,21 +116,62 @@ enum class ProcMount { none, mixed, read_write };
 enum class SysMount { none, read_only, mixed, read_write };
 enum class CgroupMount { none, read_write, read_only };
 
-// A veth pair into a bridge (`net[n]`).
+// VLAN ids, 1..4094.
+struct VlanRange {
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;  // inclusive
+  bool operator==(const VlanRange&) const = default;
+};
+
+// A network link of the container (`net[n]`, `lxc.net.[i]`).
 struct LinkSpec {
+  enum class Kind { veth, macvlan, ipvlan, vlan, phys, empty };
+  Kind kind = Kind::veth;
   unsigned index = 0;                // the n of net<n>
-  std::string name;                  // inside
-  std::string host_name;             // "veth100i0"
-  std::string bridge;                // empty: not attached to a bridge
-  std::string mac;                   // inside; "BC:24:11:12:34:56"; empty: the kernel's random one
-  std::optional<std::uint32_t> mtu;  // nothing: the bridge's
+  std::string name;                  // inside; "" for `empty`
+  std::string host_name;             // veth: "veth100i0"
+  std::string bridge;                // veth: empty: not attached to a bridge
+  std::string mac;                   // inside; "BC:24:11:12:34:56"; a digit may be 'x' for a random one;
+                                     // empty: the kernel's random one
+  std::optional<std::uint32_t> mtu;  // nothing: the bridge's or lower link's
   bool link_down = false;            // created, but down and off the bridge
-  // The runtime configures the addresses and brings the interface up (`host-managed`).
+  // The runtime configures the addresses (`host-managed`). `addresses` and gateways are there in any case.
   bool configure = false;
-  std::vector<std::string> addresses;  // CIDR, both families
+  bool up = true;  // ... and brings the interface up
+  // CIDR, both families; after an IPv4 one may follow a blank and its broadcast address.
+  std::vector<std::string> addresses;
+  // An address, "dev" (the link itself), or "auto" (the first address of `bridge` or `lower`).
   std::string gateway4;
   std::string gateway6;
+  // A DHCP client of the host configures it while the container runs (`host-managed`, ip=dhcp).
+  bool dhcp4 = false;
+  bool dhcp6 = false;
   Origin origin;
+
+  // The host's link that it is made on (macvlan, ipvlan, vlan), that becomes it (phys; "eth+": the last one
+  // whose name begins so), or that a routed veth is reached through.
+  std::string lower;
+  std::uint32_t mode = 0;       // macvlan: MACVLAN_MODE_*, ipvlan: IPVLAN_MODE_* (linux/if_link.h)
+  std::uint16_t isolation = 0;  // ipvlan: IPVLAN_F_*
+  std::uint16_t vlan_id = 0;    // vlan
+
+  // The rest but the scripts and proxies: veth.
+  bool router = false;              // host routes to the addresses instead of a bridge
+  std::vector<std::string> routes;  // subnets behind the host end, CIDR
+  std::uint32_t rx_queues = 0;      // 0: the kernel's choice
+  std::uint32_t tx_queues = 0;
+  // VLANs of the bridge port. Without `own_vlans` it keeps what the bridge gives to a new port besides them.
+  bool own_vlans = false;
+  std::optional<std::uint16_t> tag;  // what has no tag belongs to this VLAN
+  bool no_untagged = false;          // nothing without a tag gets through
+  std::vector<VlanRange> trunks;     // other VLANs; with `own_vlans` and neither tag nor trunks: all
+  std::uint64_t rate = 0;            // bytes per second, each way; 0: unlimited
+
+  bool proxy_neighbours = false;  // `lower` or `bridge` answers for the addresses (l2proxy)
+  // Hooks (runtime/hook_command.h); empty: none.
+  Located<std::string> script_up;
+  Located<std::string> script_down;
+
   bool operator==(const LinkSpec&) const = default;
 };
 
@@ -211,6 +252,9 @@ struct ContainerSpec {
   std::uint32_t tty_count = 2;
   std::string tty_directory;  // "" or "lxc": below /dev
   bool console = true;
+
+  // How hooks and network scripts get their arguments (lxc.hook.version): 0 or 1.
+  unsigned hook_version = 0;
 
   std::vector<LinkSpec> links;
   cgroupv2::Resources resources;

@@ -15,9 +15,9 @@
 #include "base/undo.h"
 #include "base/unique_fd.h"
 #include "cgroupv2/group.h"
-#include "netlink/socket.h"
 #include "runtime/child_times.h"
 #include "runtime/cpu_placement.h"
+#include "runtime/link_work.h"
 #include "runtime/side_lane.h"
 #include "runtime/start_plan.h"
 #include "runtime/supervisor.h"
@@ -93,8 +93,8 @@ class StartExecutor {
   std::optional<Supervisor> supervisor_;
   pid_t init_pid_ = -1;
   UniqueFd init_pidfd_;
-  std::optional<netlink::Socket> socket_;
-  std::optional<UniqueFd> net_namespace_;
+  LinkWork links_{
+      [this](std::string name, UndoStack::Action action) { push_undo(std::move(name), std::move(action)); }};
   std::vector<UniqueFd> terminals_;  // masters of the container's ptys, by HandedFd
   std::mutex undo_mutex_;            // both lanes register undos
   UndoStack undo_;                   // its actions use the members above
@@ -128,8 +128,13 @@ class StartExecutor {
   void perform(const host::AttachDeviceFilter& step);
   void perform(const host::DelegateCgroup& step);
   void perform(const host::SetRlimit& step);
-  void perform(const host::CreateLink& step);
-  void perform(const host::ConfigureLink& step);
+  void perform(const host::CreateLink& step) { links_.perform(step); }
+  void perform(const host::PlugLink& step) { links_.perform(step); }
+  void perform(const host::RouteLink& step) { links_.perform(step); }
+  void perform(const host::ProxyLink& step) { links_.perform(step); }
+  void perform(const host::MoveLink& step) { links_.perform(step); }
+  void perform(const host::RunLinkScripts& step) { links_.perform(step); }
+  void perform(const host::ConfigureLink& step) { links_.perform(step); }
   void perform(const host::AwaitSide& step);
   void perform(const host::WriteState& step);
   void perform(const host::CompleteState& step);
@@ -142,8 +147,6 @@ class StartExecutor {
   void prepare_image();
   void collect_trace();
   std::vector<unsigned> container_cpus() const;
-  netlink::Socket& socket();
-  int net_namespace();
   std::string rootfs_path() const { return rootfs_mount_path(plan_->sysroot, plan_->spec.vmid); }
   // One message of the child; nothing at end-of-file. A passed descriptor lands in terminals_. A `failed`
   // is thrown.

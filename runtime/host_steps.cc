@@ -24,14 +24,12 @@
 #include "cgroupv2/cpuset.h"
 #include "cgroupv2/device_filter.h"
 #include "cgroupv2/freezer.h"
-#include "netlink/address.h"
-#include "netlink/link.h"
-#include "netlink/veth.h"
 #include "runtime/apparmor.h"
 #include "runtime/child_interpreter.h"
 #include "runtime/dev_tree.h"
 #include "runtime/executor.h"
 #include "runtime/id_map.h"
+#include "runtime/link_return.h"
 #include "runtime/planner.h"
 #include "runtime/rlimit.h"
 #include "runtime/volumes.h"
@@ -200,6 +198,7 @@ void StartExecutor::perform(const host::AwaitSpawned&) {
     Supervisor::FirstProcess first = supervisor_->await_spawned();
     init_pid_ = first.pid;
     init_pidfd_ = std::move(first.pidfd);
+    links_.set_container(init_pid_);
   } catch (const Error& error) {
     throw error.with_context("cannot create the container's first process")
         .with_hint(error.error_number() == ENOSPC ? "a limit of /proc/sys/user/max_*_namespaces is reached"
@@ -265,63 +264,6 @@ void StartExecutor::perform(const host::SetRlimit& step) {
         formatted("cannot set resource limit {}", step.limit.name));
 }
 
-netlink::Socket& StartExecutor::socket() {
-  if (!socket_) socket_.emplace();
-  return *socket_;
-}
-
-int StartExecutor::net_namespace() {
-  if (!net_namespace_)
-    net_namespace_ = open_file(AT_FDCWD, formatted("/proc/{}/ns/net", init_pid_), O_RDONLY);
-  return net_namespace_->get();
-}
-
-void StartExecutor::perform(const host::CreateLink& step) {
-  netlink::VethRequest request;
-  request.host_name = step.link.host_name;
-  request.host_mac = netlink::random_host_mac();
-  request.peer_name = step.link.name;
-  if (!step.link.mac.empty()) {
-    request.peer_mac = netlink::parse_mac_address(step.link.mac);
-    if (!request.peer_mac) throw Error(formatted("'{}' is not a MAC address", step.link.mac), EINVAL);
-  }
-  request.mtu = step.mtu;
-  request.peer_netns_fd = net_namespace();
-  request.master_index = step.bridge_index;
-  request.host_up = !step.link.link_down;
-  netlink::create_veth(socket(), request);
-  push_undo("delete link " + request.host_name, [this, name = request.host_name] {
-    try {
-      netlink::delete_link(socket(), name);
-    } catch (const Error& error) {
-      if (error.error_number() != ENODEV) throw;  // went with the container's network namespace
-    }
-  });
-  if (step.bridge_index != 0) netlink::disable_ipv6(request.host_name);
-}
-
-void StartExecutor::perform(const host::ConfigureLink& step) {
-  netlink::InterfaceSetup setup;
-  setup.name = step.link.name;
-  setup.up = true;
-  for (const auto& text : step.link.addresses) {
-    const auto address = netlink::parse_cidr(text);
-    if (!address) throw Error(formatted("'{}' is not an address with a prefix length", text), EINVAL);
-    setup.addresses.push_back(*address);
-  }
-  const auto gateway = [](const std::string& text) -> std::optional<netlink::IpAddress> {
-    if (text.empty()) return std::nullopt;
-    const auto address = netlink::parse_ip_address(text);
-    if (!address) throw Error(formatted("'{}' is not an IP address", text), EINVAL);
-    return address;
-  };
-  setup.gateway4 = gateway(step.link.gateway4);
-  setup.gateway6 = gateway(step.link.gateway6);
-  netlink::Socket inside = netlink::Socket::in_namespace(net_namespace());
-  netlink::set_loopback_up(inside);
-  netlink::configure_interface(inside, setup);
-}
-
 void StartExecutor::perform(const host::WriteState&) {
   ContainerState state = plan_->state;
   const auto supervisor = identify_process(supervisor_->pid());
@@ -337,6 +279,7 @@ void StartExecutor::perform(const host::CompleteState&) {
   ContainerState state = plan_->state;
   state.init = *init;
   state.supervisor = *supervisor;
+  if (!state.moved_links.empty()) state.moved_links = links_.moved_links();
   write_unpublished_state(plan_->sysroot, state);
   placement_.wait_apart_from(init_pid_, container_cpus());
   // For whoever joins the container later.
@@ -393,7 +336,9 @@ void StartExecutor::perform(const host::CommitSupervisor&) {
         check(::ioctl(console, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC), "cannot open the console's end"));
     kept.push_back(console_end.get());
   }
-  supervisor_->commit(kept, has_console);
+  const bool holds_network = has_links_to_return(plan_->state);
+  if (holds_network) kept.push_back(links_.net_namespace());
+  supervisor_->commit(kept, has_console, holds_network);
 }
 
 }  // namespace hutch

@@ -12,6 +12,8 @@
 #include "cgroupv2/device_filter.h"
 #include "runtime/apparmor.h"
 #include "runtime/capabilities.h"
+#include "runtime/link_plan.h"
+#include "runtime/link_return.h"
 #include "runtime/rlimit.h"
 #include "runtime/validate.h"
 
@@ -64,6 +66,9 @@ class HostPlanner {
     choose_profile();
     child_.dropped_capabilities = bounding_set_to_drop(spec_.capabilities, facts.last_capability);
     complete(plan_.state);
+    if (has_links_to_return(plan_.state)) {
+      add(host::WriteState{}, "add to the state record what the host gets back");
+    }
     const std::size_t mapped = side_lane();
     // What the child needs for its mounts goes first, so that both sides have something to do.
     volumes();
@@ -79,6 +84,9 @@ class HostPlanner {
     device_filter();
     delegate();
     rlimits();
+    if (!plan_.state.moved_links.empty()) {
+      add(host::AwaitSide{last_side_}, "wait for the links that have to be given back");
+    }
     add(host::CompleteState{}, "complete the state record");
     // A child that may only use the CPU we run on would stop us in the middle: the links come first.
     add(host::AwaitSide{last_side_}, "wait for the links");
@@ -125,7 +133,9 @@ class HostPlanner {
     ContainerState state;
     state.vmid = spec_.vmid;
     state.cgroup = group_;
-    for (const auto& link : spec_.links) state.host_links.push_back(link.host_name);
+    for (const auto& link : spec_.links) {
+      if (link.kind == LinkSpec::Kind::veth) state.host_links.push_back(link.host_name);
+    }
     return state;
   }
 
@@ -138,6 +148,8 @@ class HostPlanner {
     state.init_gid = spec_.init.gid;
     state.environment.emplace_back("container=lxc");
     for (const auto& entry : spec_.init.environment) state.environment.push_back(entry.value);
+    const LinkPlanContext links = link_plan_context(spec_, plan_.sysroot);
+    for (const auto& link : spec_.links) record_link(link, *facts_, links, state);
     state.halt_signal = spec_.signals.halt;
     state.stop_signal = spec_.signals.stop;
   }
@@ -322,25 +334,11 @@ class HostPlanner {
   }
 
   void links() {
+    const LinkPlanContext context = link_plan_context(spec_, plan_.sysroot);
     for (const auto& link : spec_.links) {
-      host::CreateLink step{link, 0, link.mtu.value_or(1500)};
-      std::string text = formatted("create veth {} with {} inside", link.host_name, link.name);
-      if (!link.bridge.empty()) {
-        const auto& bridge = facts_->bridges.at(link.bridge);
-        step.mtu = link.mtu.value_or(bridge.mtu);
-        if (!link.link_down) {
-          step.bridge_index = bridge.index;
-          text += formatted(", into bridge {}", link.bridge);
-        }
-      }
-      text += formatted(", mtu {}", step.mtu);
-      if (!link.mac.empty()) text += formatted(", mac {}", link.mac);
-      if (link.link_down) text += ", down";
-      add(std::move(step), std::move(text), "delete", link.origin);
-      if (link.configure && !link.link_down) {
-        std::string what;
-        for (const auto& address : link.addresses) what += " " + address;
-        add(host::ConfigureLink{link}, formatted("set up {} inside:{}", link.name, what), "", link.origin);
+      for (auto& step : plan_link(link, *facts_, context)) {
+        last_side_ = plan_.host.size();
+        plan_.host.push_back(std::move(step));
       }
     }
   }

@@ -14,6 +14,8 @@
 #include "runtime/child_program.h"
 #include "runtime/container_spec.h"
 #include "runtime/host_facts.h"
+#include "runtime/link_plug.h"
+#include "runtime/link_script.h"
 #include "runtime/state.h"
 #include "runtime/sync_protocol.h"
 
@@ -92,8 +94,35 @@ struct SetRlimit {
 struct CreateLink {
   LinkSpec link;
   int bridge_index = 0;
-  std::uint32_t mtu = 0;
+  std::uint32_t mtu = 0;  // 0: the lower link's
+  int lower_index = 0;    // macvlan, ipvlan, vlan
+  bool plugged = false;   // veth: PlugLink follows, until then the host end stays down
 };
+// Connects a veth's host end where the bridge or the traffic needs more than becoming a port.
+struct PlugLink {
+  LinkPlug plug;
+};
+// What the host has to know to reach a veth without a bridge, and the subnets behind any veth.
+struct RouteLink {
+  LinkSpec link;
+};
+// Lets a link of the host answer for the container's addresses.
+struct ProxyLink {
+  std::string answering;
+  LinkSpec link;
+};
+// Gives a link of the host to the container.
+struct MoveLink {
+  LinkSpec link;
+  MovedLink moved;  // inside_index is found out
+};
+struct RunLinkScripts {
+  std::optional<LinkScript> up;    // run now
+  std::optional<LinkScript> down;  // run as the undo
+  std::string container;
+  std::vector<std::string> environment;
+};
+// Gateways are addresses or "dev".
 struct ConfigureLink {
   LinkSpec link;
 };
@@ -119,7 +148,8 @@ using HostAction =
                  host::PinRootfs, host::SetUpGuest, host::OpenRoot, host::BuildDev, host::OpenSource,
                  host::Spawn, host::AwaitSpawned, host::WriteIdMaps, host::Proceed, host::OpenTasks,
                  host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup, host::SetRlimit,
-                 host::CreateLink, host::ConfigureLink, host::AwaitSide, host::WriteState,
+                 host::CreateLink, host::PlugLink, host::RouteLink, host::ProxyLink, host::MoveLink,
+                 host::RunLinkScripts, host::ConfigureLink, host::AwaitSide, host::WriteState,
                  host::CompleteState, host::AwaitExec, host::PublishState, host::CommitSupervisor>;
 
 // Which thread of the starting process runs a step. The side lane's steps stand one after the other in the

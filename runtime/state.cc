@@ -86,6 +86,59 @@ Field list_field(std::string_view key, std::vector<std::string> ContainerState::
           }};
 }
 
+Field moved_links_field() {
+  return {"moved-link",
+          [](const ContainerState& state, std::string& text) {
+            for (const auto& link : state.moved_links) {
+              std::string value = formatted("{} {} {} {} {}", link.name, link.index, link.inside_name,
+                                            link.inside_index, link.mtu);
+              for (const auto& name : link.alternative_names) value += " " + name;
+              line(text, "moved-link", value);
+            }
+          },
+          [](std::string_view value, ContainerState& state) {
+            const auto words = split_blanks(value);
+            MovedLink link;
+            if (words.size() < 5 || !number(words[1], link.index) || !number(words[3], link.inside_index) ||
+                !number(words[4], link.mtu)) {
+              return false;
+            }
+            link.name = words[0];
+            link.inside_name = words[2];
+            link.alternative_names.assign(words.begin() + 5, words.end());
+            state.moved_links.push_back(std::move(link));
+            return true;
+          }};
+}
+
+Field down_scripts_field() {
+  return {"down-script",
+          [](const ContainerState& state, std::string& text) {
+            for (const auto& script : state.down_scripts)
+              line(text, "down-script", print_link_script(script));
+          },
+          [](std::string_view value, ContainerState& state) {
+            auto script = parse_link_script(value);
+            if (script) state.down_scripts.push_back(std::move(*script));
+            return script.has_value();
+          }};
+}
+
+Field proxies_field() {
+  return {"neighbour-proxy",
+          [](const ContainerState& state, std::string& text) {
+            for (const auto& [link, address] : state.proxies) {
+              line(text, "neighbour-proxy", formatted("{} {}", link, address));
+            }
+          },
+          [](std::string_view value, ContainerState& state) {
+            const auto words = split_blanks(value);
+            if (words.size() != 2) return false;
+            state.proxies.emplace_back(words[0], words[1]);
+            return true;
+          }};
+}
+
 const std::vector<Field>& fields() {
   static const std::vector<Field> table = {
       number_field("vmid", &ContainerState::vmid),
@@ -93,6 +146,11 @@ const std::vector<Field>& fields() {
       process_field("supervisor", &ContainerState::supervisor),
       text_field("cgroup", &ContainerState::cgroup),
       list_field("link", &ContainerState::host_links),
+      moved_links_field(),
+      down_scripts_field(),
+      list_field("open-vswitch-port", &ContainerState::open_vswitch_ports),
+      proxies_field(),
+      list_field("loopback-route", &ContainerState::loopback_routes),
       number_field("dropped-capabilities", &ContainerState::dropped_capabilities),
       number_field("no-new-privs", &ContainerState::no_new_privs),
       number_field("seccomp", &ContainerState::seccomp),
@@ -100,6 +158,7 @@ const std::vector<Field>& fields() {
       number_field("init-uid", &ContainerState::init_uid),
       number_field("init-gid", &ContainerState::init_gid),
       list_field("environment", &ContainerState::environment),
+      list_field("hook-environment", &ContainerState::hook_environment),
       signal_field("halt-signal", &ContainerState::halt_signal),
       signal_field("stop-signal", &ContainerState::stop_signal),
   };
@@ -183,6 +242,14 @@ void write_unpublished_state(const Sysroot& sysroot, const ContainerState& state
     write_fd(file.get(), print_state(state), unfinished);
   }
   check(::rename(unfinished.c_str(), path.c_str()), formatted("cannot replace '{}'", path));
+}
+
+void replace_state(const Sysroot& sysroot, const ContainerState& state) {
+  const std::string directory = state_directory(sysroot, state.vmid);
+  const std::string path = directory + "/state";
+  if (!path_exists(AT_FDCWD, path)) throw Error(formatted("CT {} does not run any more", state.vmid), ENOENT);
+  write_unpublished_state(sysroot, state);
+  publish_state(sysroot, state.vmid);
 }
 
 void publish_state(const Sysroot& sysroot, std::uint32_t vmid) {

@@ -10,6 +10,7 @@
 
 #include "base/sysroot.h"
 #include "base/unique_fd.h"
+#include "runtime/link_script.h"
 
 // What a running container leaves in run/hutch/<vmid>/: enough for every other command to find its
 // processes, join it and clean up after it. The record is only a pointer; whether the container runs is
@@ -31,6 +32,18 @@ bool is_alive(const ProcessIdentity& process);
 // A pidfd of exactly this process; nothing when it is gone.
 std::optional<UniqueFd> open_process(const ProcessIdentity& process);
 
+// A link of the host that the container has for its time (`phys`), with what it has to get back.
+struct MovedLink {
+  std::string name;         // on the host
+  int index = 0;            // on the host
+  std::string inside_name;  // as it was called when it was moved in
+  int inside_index = 0;     // 0: not known
+  std::uint32_t mtu = 0;    // bytes, on the host
+  std::vector<std::string> alternative_names;
+
+  bool operator==(const MovedLink&) const = default;
+};
+
 // The content of run/hutch/<vmid>/state.
 struct ContainerState {
   std::uint32_t vmid = 0;
@@ -38,6 +51,12 @@ struct ContainerState {
   ProcessIdentity supervisor;
   std::string cgroup;                   // "lxc/100", relative to each hierarchy
   std::vector<std::string> host_links;  // "veth100i0"
+  // What else a stop has to do about links (runtime/link_return.h).
+  std::vector<MovedLink> moved_links;
+  std::vector<LinkScript> down_scripts;
+  std::vector<std::string> open_vswitch_ports;
+  std::vector<std::pair<std::string, std::string>> proxies;  // link and the address that it answers for
+  std::vector<std::string> loopback_routes;                  // CIDR
   // What a process that joins the container has to give up as init did (runtime/attach.h).
   std::uint64_t dropped_capabilities = 0;
   bool no_new_privs = false;
@@ -46,6 +65,9 @@ struct ContainerState {
   std::uint32_t init_uid = 0;
   std::uint32_t init_gid = 0;
   std::vector<std::string> environment;  // "NAME=value"
+  // What hooks and scripts that run at stop find in their environment, "NAME=value"; empty when there are
+  // none.
+  std::vector<std::string> hook_environment;
   std::optional<int> halt_signal;
   std::optional<int> stop_signal;
 
@@ -67,6 +89,10 @@ inline constexpr const char* kUnpublishedState = "state.new";
 void write_unpublished_state(const Sysroot& sysroot, const ContainerState& state);
 // Gives a complete record the name that all others look for.
 void publish_state(const Sysroot& sysroot, std::uint32_t vmid);
+
+// Puts another record in the place of the published one, whole or not at all. Throws ENOENT when there is
+// none any more: the container has ended.
+void replace_state(const Sysroot& sysroot, const ContainerState& state);
 
 // The unpublished record, without init; nothing when there is none.
 std::optional<ContainerState> read_unpublished_state(const Sysroot& sysroot, std::uint32_t vmid);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -18,6 +19,7 @@
 #include "cgroupv2/group.h"
 #include "runtime/apparmor.h"
 #include "runtime/link_removal.h"
+#include "runtime/link_return.h"
 #include "runtime/start_plan.h"
 
 namespace hutch {
@@ -95,6 +97,13 @@ void remove_mount_directories(const Sysroot& sysroot, std::uint32_t vmid) {
   }
 }
 
+// What cannot be given back is told, and does not keep the rest from being cleaned up.
+void give_back_links(const ContainerState& state, const std::optional<UniqueFd>& net_namespace) {
+  for (const auto& failure : return_links(state, net_namespace)) {
+    std::fprintf(stderr, "CT %u: %s\n", state.vmid, failure.c_str());
+  }
+}
+
 void remove_leftovers(const Sysroot& sysroot, std::uint32_t vmid, const cgroupv2::Group& group,
                       LinkRemoval links) {
   cgroupv2::kill_all(group.directory());
@@ -136,13 +145,16 @@ void kill_container(const Sysroot& sysroot, const ContainerState& state) {
   const auto supervisor = open_process(state.supervisor);
   const auto init = open_process(state.init);
   if (!init) return wait_for_clean_up(sysroot, state, supervisor);
+  const auto net_namespace = hold_net_namespace(state);
   const int signal = state.stop_signal.value_or(SIGKILL);
   const bool at_once = signal == SIGKILL;
   send(init->get(), signal, state);
   if (at_once && supervisor) send(supervisor->get(), SIGKILL, state);
   // A frozen process takes SIGKILL (cgroup-v2.rst, cgroup.freeze), but nothing else.
   if (!at_once) thaw(state);
-  LinkRemoval links(at_once ? state.host_links : std::vector<std::string>());
+  // Scripts are to find their links.
+  const bool links_first = !has_links_to_return(state);
+  LinkRemoval links(at_once && links_first ? state.host_links : std::vector<std::string>());
   const cgroupv2::Group group = group_of(state);
   if (!wait_for_end(init->get(), Clock::now() + kKillTimeout)) {
     throw Error(formatted("init of CT {} (pid {}) does not end", state.vmid, state.init.pid), ETIMEDOUT,
@@ -150,6 +162,10 @@ void kill_container(const Sysroot& sysroot, const ContainerState& state) {
   }
   if (!at_once) return wait_for_clean_up(sysroot, state, supervisor);
   if (supervisor) require_end(supervisor->get(), state);
+  if (!links_first) {
+    give_back_links(state, net_namespace);
+    return remove_leftovers(sysroot, state.vmid, group, LinkRemoval(state.host_links));
+  }
   remove_leftovers(sysroot, state.vmid, group, std::move(links));
 }
 
@@ -158,6 +174,7 @@ void clean_up_as_supervisor(const Sysroot& sysroot, std::uint32_t vmid) {
   auto state = read_state(sysroot, vmid);
   if (!state) state = read_unpublished_state(sysroot, vmid);  // the starter died
   if (!state || identify_process(::getpid()) != state->supervisor) return;
+  if (has_links_to_return(*state)) give_back_links(*state, inherited_net_namespace());
   remove_leftovers(sysroot, vmid, group_of(*state), LinkRemoval(state->host_links));
 }
 
@@ -176,6 +193,7 @@ void clean_up_leftovers(const Sysroot& sysroot, std::uint32_t vmid) {
     require_end(supervisor->get(), state);
     if (!path_exists(AT_FDCWD, directory)) return;
   }
+  if (has_links_to_return(state)) give_back_links(state, std::nullopt);
   remove_leftovers(sysroot, vmid, group_of(state), LinkRemoval(state.host_links));
 }
 

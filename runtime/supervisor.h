@@ -61,8 +61,10 @@ class Supervisor {
   // Waits until the first process has ended; its wait status. At most once.
   int reap();
   // From here on the supervisor watches over the container by itself. It keeps copies of `fds`, the first of
-  // which is the console if `has_console`. What it shares with this process stays until this process ends.
-  void commit(std::span<const int> fds, bool has_console);
+  // which is the console if `has_console`; if `holds_network` the last is the container's network namespace,
+  // which is handed to the clean-up command as an open descriptor (runtime/link_return.h). What it shares
+  // with this process stays until this process ends.
+  void commit(std::span<const int> fds, bool has_console, bool holds_network = false);
   // Kills and collects the first process and ends the supervisor. After `commit` it only waits until the
   // supervisor has ended by itself: the caller has killed init.
   void dismiss() noexcept;

@@ -185,6 +185,10 @@ class SupervisorProcess {
     orders.init_pidfd = init_pidfd_;
     orders.starter = birth_.control;
     orders.console = order.has_console != 0 && received_count_ > 0 ? received_[0] : -1;
+    // Stays open when the clean-up command is executed.
+    if (order.holds_network != 0 && received_count_ > 0) {
+      raw(SYS_fcntl, received_[received_count_ - 1], F_SETFD, 0);
+    }
     become_waiter(orders, birth_.waiter_stack_end);
   }
 

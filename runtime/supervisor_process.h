@@ -32,11 +32,12 @@ namespace hutch {
 struct SupervisorMessage {
   enum class Type : std::uint32_t { ready = 1, spawn, spawned, reap, reaped, commit, dismiss, failed };
   Type type{};
-  std::int32_t error = 0;         // failed: errno
-  std::int32_t pid = 0;           // spawned
-  std::int32_t wait_status = 0;   // reaped
-  std::uint32_t has_console = 0;  // commit: the first descriptor is the console
-  std::uint64_t clone_flags = 0;  // spawn
+  std::int32_t error = 0;           // failed: errno
+  std::int32_t pid = 0;             // spawned
+  std::int32_t wait_status = 0;     // reaped
+  std::uint32_t has_console = 0;    // commit: the first descriptor is the console
+  std::uint32_t holds_network = 0;  // commit: the last descriptor is for the clean-up command
+  std::uint64_t clone_flags = 0;    // spawn
 };
 
 // At most this many descriptors go with `commit`.

@@ -1,12 +1,11 @@
 #include "runtime/validate.h"
 
-#include <net/if.h>
-
 #include <algorithm>
 
 #include "base/error.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "runtime/link_plan.h"
 
 namespace hutch {
 
@@ -69,36 +68,18 @@ void check_id_map(const ContainerSpec& spec) {
   }
 }
 
-void check_link(const LinkSpec& link, const HostFacts& facts) {
-  for (const auto* name : {&link.name, &link.host_name}) {
-    if (name->empty() || name->size() >= IFNAMSIZ) {
-      refuse(link.origin, formatted("'{}' cannot be the name of a network interface", *name),
-             formatted("a name has 1 to {} characters", IFNAMSIZ - 1));
-    }
-  }
-  if (link.bridge.empty()) return;
-  const auto bridge = facts.bridges.find(link.bridge);
-  if (bridge == facts.bridges.end()) {
-    refuse(link.origin, formatted("bridge '{}' does not exist", link.bridge),
-           formatted("create it ('ip link add {} type bridge') or change net{}", link.bridge, link.index));
-  }
-  if (!bridge->second.is_bridge) {
-    refuse(link.origin, formatted("'{}' is not a bridge", link.bridge),
-           formatted("name a bridge in net{}", link.index));
-  }
-  if (link.mtu && *link.mtu > bridge->second.mtu) {
-    refuse(link.origin,
-           formatted("net{}: the MTU {} is larger than that of bridge '{}', {}", link.index, *link.mtu,
-                     link.bridge, bridge->second.mtu),
-           "lower it or raise the bridge's");
-  }
+// The kernel shows sysfs only to those who rule the network namespace (net/core/net-sysfs.c).
+void check_host_network(const ContainerSpec& spec) {
+  if (spec.namespaces.net || spec.id_map.empty() || spec.sys == SysMount::none) return;
+  refuse({}, "an unprivileged container with the host's network cannot have a /sys of its own",
+         "leave it out (lxc.mount.auto: proc cgroup), or make the container privileged");
 }
 
 void check_links(const ContainerSpec& spec, const HostFacts& facts) {
   for (auto link = spec.links.begin(); link != spec.links.end(); ++link) {
     check_link(*link, facts);
     for (auto other = spec.links.begin(); other != link; ++other) {
-      if (other->name == link->name) {
+      if (other->name == link->name && link->kind != LinkSpec::Kind::empty) {
         refuse(link->origin,
                formatted("net{} and net{} are both named '{}'", other->index, link->index, link->name),
                "give every interface its own name");
@@ -159,6 +140,7 @@ void validate(const ContainerSpec& spec, const HostFacts& facts) {
     refuse(spec.init.origin, "no program is named as init", "set lxc.init.cmd or remove it");
   check_id_map(spec);
   check_links(spec, facts);
+  check_host_network(spec);
   check_mounts(spec);
   check_apparmor(spec, facts);
 }

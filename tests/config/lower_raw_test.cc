@@ -434,7 +434,7 @@ TEST_P(NotHonoured, IsReportedWithItsLine) {
 }
 INSTANTIATE_TEST_SUITE_P(Table, NotHonoured,
                          testing::Values("lxc.log.level: 1", "lxc.group: a", "lxc.start.auto: 1",
-                                         "lxc.net.1.type: phys", "lxc.console.path: /dev/tty1",
+                                         "lxc.console.path: /dev/tty1",
                                          "lxc.console.logfile: /x", "lxc.kmsg: 1",
                                          "lxc.environment.hooks: A=1", "lxc.rootfs.mount: /x",
                                          "lxc.network.type: veth"));

@@ -216,6 +216,9 @@ TEST(LowerLinks, NamesTheHostEndAfterTheContainer) {
   expected.bridge = "vmbr0";
   expected.mac = "BC:24:11:12:34:56";
   expected.mtu = 1400;
+  expected.addresses = {"10.0.0.2/24"};
+  expected.gateway4 = "10.0.0.1";
+  expected.own_vlans = true;
   expected.origin = {"100.conf", 5};
   EXPECT_THAT(
       spec_of(kUnprivileged,
@@ -256,13 +259,26 @@ TEST(LowerLinks, RefusesNamesThatTheKernelCannotHold) {
   EXPECT_THROW(lower(config, context), Error);
 }
 
-TEST(LowerLinks, NeverLeavesTrafficSettingsOut) {
-  EXPECT_THAT(diagnostics_of(kUnprivileged, "net0: name=eth0,tag=5\n"),
-              ElementsAre(HasSubstr("error 100.conf:5: option 'net0': 'tag'")));
-  EXPECT_THAT(diagnostics_of(kUnprivileged, "net0: name=eth0,trunks=5\n"),
-              ElementsAre(HasSubstr("error 100.conf:5: option 'net0': 'trunks'")));
-  EXPECT_THAT(diagnostics_of(kUnprivileged, "net0: name=eth0,rate=1\n"),
-              ElementsAre(HasSubstr("error 100.conf:5: option 'net0': 'rate'")));
+TEST(LowerLinks, CarryVlansAndRate) {
+  const auto link =
+      spec_of(kUnprivileged, "net0: name=eth0,bridge=vmbr0,tag=5,trunks=10;20-30,rate=1.5\n").links.at(0);
+  EXPECT_EQ(link.tag, 5);
+  EXPECT_THAT(link.trunks, ElementsAre(VlanRange{10, 10}, VlanRange{20, 30}));
+  EXPECT_EQ(link.rate, 1572864U);
+  EXPECT_THAT(error_of(kUnprivileged, "net0: name=eth0,trunks=9-5\n"), HasSubstr("[100.conf:5]"));
+}
+
+TEST(LowerLinks, CarryAddressesWhoeverSetsThem) {
+  const auto link =
+      spec_of(kUnprivileged, "net0: name=eth0,ip=10.0.0.2/24,gw=10.0.0.1,ip6=manual,gw6=fe80::1\n")
+          .links.at(0);
+  EXPECT_FALSE(link.configure);
+  EXPECT_THAT(link.addresses, ElementsAre("10.0.0.2/24"));
+  EXPECT_EQ(link.gateway4, "10.0.0.1");
+  EXPECT_EQ(link.gateway6, "");
+}
+
+TEST(LowerLinks, AreReportedWithoutAFirewall) {
   EXPECT_THAT(diagnostics_of(kUnprivileged, "net0: name=eth0,firewall=1\n"),
               ElementsAre(HasSubstr("warning 100.conf:5: option 'net0': 'firewall'")));
   EXPECT_THAT(diagnostics_of(kUnprivileged, "net0: name=eth0,host-managed=1,ip=dhcp\n"),

@@ -1,0 +1,377 @@
+#include "runtime/link_hot_plug.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <functional>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/format.h"
+#include "base/text.h"
+#include "netlink/link.h"
+#include "runtime/link_plan.h"
+#include "runtime/link_return.h"
+#include "runtime/link_work.h"
+
+namespace hutch {
+
+namespace {
+
+using Kind = LinkSpec::Kind;
+
+void ignoring(int accepted, const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    if (error.error_number() != accepted) throw;
+  }
+}
+
+HostFacts facts_about(const LinkSpec& link) {
+  HostFacts facts;
+  gather_link_facts({link}, facts);
+  return facts;
+}
+
+LinkPlanContext context_of(const ContainerState& state) {
+  LinkPlanContext context;
+  context.container = std::to_string(state.vmid);
+  context.hook_environment = state.hook_environment;
+  const auto& environment = state.hook_environment;
+  if (std::find(environment.begin(), environment.end(), "LXC_HOOK_VERSION=1") != environment.end()) {
+    context.hook_version = 1;
+  }
+  return context;
+}
+
+// Changes the published record, which may have changed since `state` was read.
+void update_record(const Sysroot& sysroot, const ContainerState& state,
+                   const std::function<void(ContainerState&)>& change) {
+  auto record = read_state(sysroot, state.vmid);
+  if (!record || record->init != state.init) {
+    throw Error(formatted("CT {} does not run any more", state.vmid), ESRCH);
+  }
+  const ContainerState before = *record;
+  change(*record);
+  if (*record != before) replace_state(sysroot, *record);
+}
+
+void forget_link(const LinkSpec& link, ContainerState& record) {
+  std::erase(record.host_links, link.host_name);
+  std::erase(record.open_vswitch_ports, link.host_name);
+  std::erase_if(record.down_scripts, [&](const LinkScript& script) { return script.index == link.index; });
+  std::erase_if(record.moved_links, [&](const MovedLink& moved) { return moved.name == link.lower; });
+}
+
+// One operation on a running container, with what takes it back.
+class HotPlug {
+ public:
+  HotPlug(const Sysroot& sysroot, const ContainerState& state) : sysroot_(sysroot), state_(state) {
+    work_.set_container(state.init.pid);
+    // From here on the descriptor, not the number, names the container's network.
+    work_.net_namespace();
+    if (!is_alive(state.init)) throw Error(formatted("CT {} does not run any more", state.vmid), ESRCH);
+  }
+
+  void add(LinkSpec link);
+  void remove(const LinkSpec& link);
+  void connect(const LinkSpec& from, const LinkSpec& to);
+  void limit(const LinkSpec& from, const LinkSpec& to);
+  void readdress(const LinkSpec& from, const LinkSpec& to, int family);
+  void commit() { undo_.dismiss(); }
+
+ private:
+  const Sysroot& sysroot_;
+  const ContainerState& state_;
+  LinkWork work_{
+      [this](std::string name, UndoStack::Action action) { undo_.push(std::move(name), std::move(action)); }};
+  UndoStack undo_;  // its actions use the members above
+
+  netlink::Socket inside() { return netlink::Socket::in_namespace(work_.net_namespace()); }
+  void set_record(const std::function<void(ContainerState&)>& change);
+  void delete_inside(const std::string& name);
+  void delete_old_address(int index, const std::string& name, const netlink::Cidr& address);
+};
+
+void HotPlug::set_record(const std::function<void(ContainerState&)>& change) {
+  const auto before = read_state(sysroot_, state_.vmid);
+  update_record(sysroot_, state_, change);
+  undo_.push("restore the state record", [this, before] {
+    if (before) replace_state(sysroot_, *before);
+  });
+}
+
+void HotPlug::add(LinkSpec link) {
+  const HostFacts facts = facts_about(link);
+  check_link(link, facts);
+  const LinkPlanContext context = context_of(state_);
+  // The record first: should we be killed now, the container's end cleans up.
+  set_record([&](ContainerState& record) {
+    if (link.kind == Kind::veth) record.host_links.push_back(link.host_name);
+    record_link(link, facts, context, record);
+  });
+  link.configure = link.up = true;
+  bool configured = false;
+  for (const auto& step : plan_link(link, facts, context)) {
+    std::visit(
+        [this, &configured](const auto& action) {
+          using Action = std::decay_t<decltype(action)>;
+          if constexpr (requires(LinkWork & work) { work.perform(action); }) {
+            work_.perform(action);
+            configured = configured || std::is_same_v<Action, host::ConfigureLink>;
+          }
+        },
+        step.action);
+  }
+  // A link whose host end is down is set up inside all the same.
+  if (!configured && link.kind != Kind::empty) work_.perform(host::ConfigureLink{link});
+  if (work_.moved_links().empty()) return;
+  update_record(sysroot_, state_, [&](ContainerState& record) {
+    for (const auto& moved : work_.moved_links()) {
+      for (auto& known : record.moved_links) {
+        if (known.name == moved.name) known = moved;
+      }
+    }
+  });
+}
+
+void HotPlug::delete_inside(const std::string& name) {
+  netlink::Socket socket = inside();
+  ignoring(ENODEV, [&] { netlink::delete_link(socket, name); });
+}
+
+void HotPlug::remove(const LinkSpec& link) {
+  const auto record = read_state(sysroot_, state_.vmid).value_or(state_);
+  const auto& ours = record.host_links;
+  switch (link.kind) {
+    case Kind::veth:
+      if (std::find(ours.begin(), ours.end(), link.host_name) == ours.end()) return;
+      if (std::find(record.open_vswitch_ports.begin(), record.open_vswitch_ports.end(), link.host_name) !=
+          record.open_vswitch_ports.end()) {
+        delete_open_vswitch_port(link.host_name);
+      }
+      ignoring(ENODEV, [&] { netlink::delete_link(work_.socket(), link.host_name); });
+      break;
+    case Kind::macvlan:
+    case Kind::ipvlan:
+    case Kind::vlan: delete_inside(link.name); break;
+    case Kind::phys:
+      for (const auto& moved : record.moved_links) {
+        if (moved.name == link.lower) give_link_back(work_.socket(), work_.net_namespace(), moved);
+      }
+      break;
+    case Kind::empty: break;
+  }
+  update_record(sysroot_, state_, [&](ContainerState& changed) { forget_link(link, changed); });
+}
+
+LinkPlug plug_of(const LinkSpec& link) {
+  const HostFacts facts = facts_about(link);
+  check_link(link, facts);
+  return plan_plug(link, link.bridge.empty() ? nullptr : &facts.bridges.at(link.bridge));
+}
+
+// The way of a link that is connected already: also where a start would have taken a shorter one.
+void HotPlug::connect(const LinkSpec& from, const LinkSpec& to) {
+  const LinkPlug wanted = plug_of(to);
+  LinkPlug old;
+  try {
+    old = plug_of(from);
+  } catch (const Error&) {
+    // Its bridge is gone, so there is no way back to it.
+    old.port = from.host_name;
+    old.up = false;
+  }
+  netlink::Socket& host = work_.socket();
+  unplug_link(host, old);
+  undo_.push("connect link " + old.port + " as before", [this, old] {
+    const PushUndo ignore = [](const std::string&, const UndoStack::Action&) {};
+    plug_link(work_.socket(), old, ignore);
+  });
+  undo_.push("disconnect link " + old.port, [this, wanted] { unplug_link(work_.socket(), wanted); });
+  plug_link(host, wanted, [this](std::string name, UndoStack::Action action) {
+    undo_.push(std::move(name), std::move(action));
+  });
+  if (old.open_vswitch == wanted.open_vswitch) return;
+  set_record([&](ContainerState& record) {
+    std::erase(record.open_vswitch_ports, to.host_name);
+    if (wanted.open_vswitch) record.open_vswitch_ports.push_back(to.host_name);
+  });
+}
+
+void HotPlug::limit(const LinkSpec& from, const LinkSpec& to) {
+  undo_.push("limit link " + to.host_name + " as before",
+             [this, from] { limit_link(work_.socket(), from.host_name, from.rate); });
+  limit_link(work_.socket(), to.host_name, to.rate);
+}
+
+std::optional<netlink::Cidr> address_of(const LinkSpec& link, int family) {
+  for (const auto& text : link.addresses) {
+    const auto address = netlink::parse_cidr(std::string_view(text).substr(0, text.find(' ')));
+    if (!address) throw Error(formatted("'{}' is not an address with a prefix length", text), EINVAL);
+    if (address->address.family == family) return address;
+  }
+  return std::nullopt;
+}
+
+std::optional<netlink::IpAddress> gateway_of(const LinkSpec& link, int family) {
+  const std::string& text = family == AF_INET ? link.gateway4 : link.gateway6;
+  if (text.empty()) return std::nullopt;
+  const auto gateway = netlink::parse_ip_address(text);
+  if (!gateway) throw Error(formatted("'{}' is not an IP address", text), EINVAL);
+  return gateway;
+}
+
+// The sysctls of a network namespace are seen by whoever is in it.
+void in_network(int net_namespace, const std::function<void()>& action) {
+  const UniqueFd home = open_file(AT_FDCWD, "/proc/thread-self/ns/net", O_RDONLY);
+  check(::setns(net_namespace, CLONE_NEWNET), "cannot enter the container's network namespace");
+  std::exception_ptr failure;
+  try {
+    action();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  check(::setns(home.get(), CLONE_NEWNET), "cannot return to the host's network namespace");
+  if (failure) std::rethrow_exception(failure);
+}
+
+// Without promote_secondaries the kernel deletes the other addresses of the subnet along with its first one
+// (ip-sysctl.rst), the new one among them.
+void HotPlug::delete_old_address(int index, const std::string& name, const netlink::Cidr& address) {
+  netlink::Socket socket = inside();
+  const auto forget = [&] {
+    ignoring(EADDRNOTAVAIL, [&] { netlink::delete_address(socket, index, address); });
+  };
+  if (address.address.family != AF_INET) return forget();
+  const std::string setting = formatted("/proc/sys/net/ipv4/conf/{}/promote_secondaries", name);
+  std::string before;
+  in_network(work_.net_namespace(), [&] {
+    before = trim(read_file(AT_FDCWD, setting));
+    write_kernel_file(AT_FDCWD, setting, "1");
+  });
+  const auto restore = [&] {
+    in_network(work_.net_namespace(), [&] { write_kernel_file(AT_FDCWD, setting, before); });
+  };
+  try {
+    forget();
+  } catch (...) {
+    restore();
+    throw;
+  }
+  restore();
+}
+
+void HotPlug::readdress(const LinkSpec& from, const LinkSpec& to, int family) {
+  const auto old_address = address_of(from, family);
+  const auto new_address = address_of(to, family);
+  const auto old_gateway = gateway_of(from, family);
+  const auto new_gateway = gateway_of(to, family);
+  if (old_address == new_address && old_gateway == new_gateway) return;
+  netlink::Socket socket = inside();
+  const auto link = netlink::find_link(socket, to.name);
+  if (!link) {
+    throw Error(formatted("the container has no interface '{}'", to.name), ENODEV,
+                "has it been renamed inside?");
+  }
+  const int index = link->index;
+  if (new_address && new_address != old_address) {
+    bool added = true;
+    try {
+      netlink::add_address(socket, index, *new_address);
+    } catch (const Error& error) {
+      if (error.error_number() != EEXIST) throw;
+      added = false;
+    }
+    if (added) {
+      undo_.push("delete address " + new_address->text(), [this, index, address = *new_address] {
+        netlink::Socket back = inside();
+        netlink::delete_address(back, index, address);
+      });
+    }
+  }
+  if (new_gateway) {
+    netlink::replace_default_route(socket, index, *new_gateway);
+  } else if (old_gateway) {
+    ignoring(ESRCH, [&] { netlink::delete_default_route(socket, index, family); });
+  }
+  if (new_gateway != old_gateway) {
+    undo_.push("restore the default route", [this, index, family, old_gateway] {
+      netlink::Socket back = inside();
+      if (old_gateway) return netlink::replace_default_route(back, index, *old_gateway);
+      ignoring(ESRCH, [&] { netlink::delete_default_route(back, index, family); });
+    });
+  }
+  if (!old_address || old_address == new_address) return;
+  delete_old_address(index, to.name, *old_address);
+  undo_.push("add address " + old_address->text(), [this, index, address = *old_address] {
+    netlink::Socket back = inside();
+    netlink::add_address(back, index, address);
+  });
+}
+
+bool is_another_link(const LinkSpec& from, const LinkSpec& to) {
+  return from.kind != to.kind || from.name != to.name || to_lower(from.mac) != to_lower(to.mac) ||
+         from.host_name != to.host_name || from.lower != to.lower || from.router != to.router;
+}
+
+bool is_connected_alike(const LinkSpec& from, const LinkSpec& to) {
+  return from.bridge == to.bridge && from.link_down == to.link_down && from.own_vlans == to.own_vlans &&
+         from.tag == to.tag && from.no_untagged == to.no_untagged && from.trunks == to.trunks;
+}
+
+// Errors say which line of the config they are about.
+template <typename Action>
+void guarded(const LinkSpec& link, Action action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    throw error.with_context(formatted("net{}", link.index)).with_origin(link.origin);
+  }
+}
+
+}  // namespace
+
+void add_link(const Sysroot& sysroot, const ContainerState& state, const LinkSpec& link) {
+  guarded(link, [&] {
+    HotPlug plug(sysroot, state);
+    plug.add(link);
+    plug.commit();
+  });
+}
+
+void remove_link(const Sysroot& sysroot, const ContainerState& state, const LinkSpec& link) {
+  guarded(link, [&] { HotPlug(sysroot, state).remove(link); });
+}
+
+void change_link(const Sysroot& sysroot, const ContainerState& state, const LinkSpec& from,
+                 const LinkSpec& to) {
+  if (is_another_link(from, to)) {
+    guarded(to, [&] { check_link(to, facts_about(to)); });
+    remove_link(sysroot, state, from);
+    try {
+      add_link(sysroot, state, to);
+    } catch (...) {
+      add_link(sysroot, state, from);
+      throw;
+    }
+    return;
+  }
+  guarded(to, [&] {
+    HotPlug plug(sysroot, state);
+    const bool veth = to.kind == Kind::veth;
+    if (veth && !is_connected_alike(from, to)) {
+      plug.connect(from, to);
+    } else if (veth && from.rate != to.rate && !to.link_down) {
+      plug.limit(from, to);
+    }
+    for (const int family : {AF_INET, AF_INET6}) plug.readdress(from, to, family);
+    plug.commit();
+  });
+}
+
+}  // namespace hutch

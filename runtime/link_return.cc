@@ -1,0 +1,181 @@
+#include "runtime/link_return.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <functional>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/format.h"
+#include "base/text.h"
+#include "netlink/address.h"
+#include "netlink/link.h"
+#include "runtime/link_plug.h"
+#include "runtime/link_script.h"
+
+namespace hutch {
+
+namespace {
+
+// Inside, the container's root may have renamed it.
+std::optional<netlink::Link> find_inside(netlink::Socket& inside, const MovedLink& link) {
+  if (link.inside_index != 0) {
+    if (auto found = netlink::find_link(inside, link.inside_index)) return found;
+  }
+  for (const auto* name : {&link.inside_name, &link.name}) {
+    if (auto found = netlink::find_link(inside, *name)) return found;
+  }
+  return std::nullopt;
+}
+
+// Whether it was there.
+bool move_out(int net_namespace, const MovedLink& link) {
+  netlink::Socket inside = netlink::Socket::in_namespace(net_namespace);
+  const auto found = find_inside(inside, link);
+  if (!found) return false;
+  const UniqueFd home = open_file(AT_FDCWD, "/proc/thread-self/ns/net", O_RDONLY);
+  netlink::LinkMove move;
+  move.netns_fd = home.get();
+  move.name = link.name;
+  move.mtu = link.mtu;
+  netlink::move_link(inside, found->index, move);
+  return true;
+}
+
+// Under its old name, or, given back by the kernel, under another one with its old index.
+netlink::Link find_at_home(netlink::Socket& host, const MovedLink& link) {
+  if (const auto found = netlink::find_link(host, link.name)) return *found;
+  const auto other = netlink::find_link(host, link.index);
+  if (!other) throw Error(formatted("link '{}' did not come back from the container", link.name), ENODEV);
+  netlink::LinkChange change;
+  change.up = false;
+  netlink::change_link(host, other->index, change);
+  netlink::LinkChange rename;
+  rename.name = link.name;
+  netlink::change_link(host, other->index, rename);
+  return *other;
+}
+
+void restore(netlink::Socket& host, const netlink::Link& found, const MovedLink& link) {
+  if (link.mtu != 0 && found.mtu != link.mtu) {
+    netlink::LinkChange change;
+    change.mtu = link.mtu;
+    netlink::change_link(host, found.index, change);
+  }
+  const auto& present = found.alternative_names;
+  for (const auto& name : link.alternative_names) {
+    if (std::find(present.begin(), present.end(), name) != present.end()) continue;
+    netlink::add_alternative_name(host, found.index, name);
+  }
+}
+
+class Returns {
+ public:
+  Returns(const ContainerState& state, const std::optional<UniqueFd>& net_namespace)
+      : state_(state), net_namespace_(net_namespace) {}
+
+  std::vector<std::string> run() {
+    for (const auto& script : state_.down_scripts) attempt([&] { run_script(script); });
+    for (const auto& link : state_.moved_links) {
+      attempt([&] { give_link_back(socket(), net_namespace_ ? net_namespace_->get() : -1, link); });
+    }
+    for (const auto& port : state_.open_vswitch_ports) attempt([&] { delete_open_vswitch_port(port); });
+    for (const auto& [link, address] : state_.proxies) attempt([&] { delete_proxy(link, address); });
+    for (const auto& route : state_.loopback_routes) attempt([&] { delete_route(route); });
+    return std::move(failures_);
+  }
+
+ private:
+  const ContainerState& state_;
+  const std::optional<UniqueFd>& net_namespace_;
+  std::optional<netlink::Socket> socket_;
+  std::vector<std::string> failures_;
+
+  netlink::Socket& socket() { return socket_ ? *socket_ : socket_.emplace(); }
+
+  void attempt(const std::function<void()>& action) {
+    try {
+      action();
+    } catch (const Error& error) {
+      failures_.emplace_back(error.what());
+    }
+  }
+
+  void run_script(const LinkScript& script) {
+    std::vector<std::string> environment = state_.hook_environment;
+    if (state_.init.pid > 0) environment.push_back(formatted("LXC_PID={}", state_.init.pid));
+    if (net_namespace_) {
+      environment.push_back(formatted("LXC_NET_NS=/proc/{}/fd/{}", ::getpid(), net_namespace_->get()));
+    }
+    run_hook(link_script_run(script, false, std::to_string(state_.vmid), std::move(environment)));
+  }
+
+  // ENOENT, ESRCH: somebody has taken it away already.
+  void delete_proxy(const std::string& name, const std::string& text) {
+    const auto link = netlink::find_link(socket(), name);
+    const auto address = netlink::parse_ip_address(text);
+    if (!link || !address) return;
+    try {
+      netlink::delete_neighbour_proxy(socket(), link->index, *address);
+    } catch (const Error& error) {
+      if (error.error_number() != ENOENT) throw;
+    }
+  }
+
+  void delete_route(const std::string& text) {
+    const auto route = netlink::parse_cidr(text);
+    if (!route) return;
+    constexpr int kLoopback = 1;
+    try {
+      netlink::delete_link_route(socket(), kLoopback, *route);
+    } catch (const Error& error) {
+      if (error.error_number() != ESRCH) throw;
+    }
+  }
+};
+
+}  // namespace
+
+void give_link_back(netlink::Socket& host, int net_namespace, const MovedLink& link) {
+  if (net_namespace >= 0) move_out(net_namespace, link);
+  restore(host, find_at_home(host, link), link);
+}
+
+bool has_links_to_return(const ContainerState& state) {
+  return !state.moved_links.empty() || !state.down_scripts.empty() || !state.open_vswitch_ports.empty() ||
+         !state.proxies.empty() || !state.loopback_routes.empty();
+}
+
+std::optional<UniqueFd> hold_net_namespace(const ContainerState& state) {
+  if (!has_links_to_return(state) || state.init.pid <= 0) return std::nullopt;
+  auto held = open_if_exists(AT_FDCWD, formatted("/proc/{}/ns/net", state.init.pid), O_RDONLY);
+  // Only now is it certain that the number was still init's.
+  if (!is_alive(state.init)) return std::nullopt;
+  return held;
+}
+
+std::optional<UniqueFd> inherited_net_namespace() {
+  for (const auto& name : list_directory("/proc/self/fd")) {
+    const auto number = parse_unsigned(name);
+    char target[64];
+    const std::string path = "/proc/self/fd/" + name;
+    const ssize_t size = ::readlink(path.c_str(), target, sizeof target);
+    if (!number || size < 0) continue;
+    if (std::string_view(target, static_cast<std::size_t>(size)).starts_with("net:[")) {
+      UniqueFd held(static_cast<int>(*number));
+      check(::fcntl(held.get(), F_SETFD, FD_CLOEXEC), "cannot keep a descriptor to ourselves");
+      return held;
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> return_links(const ContainerState& state,
+                                      const std::optional<UniqueFd>& net_namespace) {
+  return Returns(state, net_namespace).run();
+}
+
+}  // namespace hutch

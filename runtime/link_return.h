@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "netlink/socket.h"
+#include "runtime/state.h"
+
+// What the host gets back when a container has ended, besides the deletion of host links
+// (runtime/link_removal.h): its own links, and what scripts, proxies and Open vSwitch know.
+namespace hutch {
+
+// Moves a link back to the network namespace of the calling thread and of `host`, with its old name, MTU and
+// alternative names. `net_namespace` is the container's, -1 when it cannot be had any more: the kernel has
+// then given hardware back by itself, to the initial network namespace and under another name. Nothing to do
+// when it is back already. Throws ENODEV when it is nowhere.
+void give_link_back(netlink::Socket& host, int net_namespace, const MovedLink& link);
+
+// Whether the end of this container needs return_links; and its network namespace while init dies.
+bool has_links_to_return(const ContainerState& state);
+
+// The network namespace of a container that still runs, to be held until return_links; nothing when it has
+// nothing to return or is just ending.
+std::optional<UniqueFd> hold_net_namespace(const ContainerState& state);
+// The one that a container's supervisor has held for this process (runtime/supervisor.h).
+std::optional<UniqueFd> inherited_net_namespace();
+
+// Everything that the record names, in this order: scripts, links, Open vSwitch, proxies, routes. Init has
+// ended. What fails does not stop the rest; gives a line about each failure.
+std::vector<std::string> return_links(const ContainerState& state,
+                                      const std::optional<UniqueFd>& net_namespace);
+
+}  // namespace hutch
