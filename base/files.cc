@@ -18,6 +18,7 @@ namespace {
 std::uint64_t resolve_flags(Resolve resolve) {
   switch (resolve) {
     case Resolve::host: return 0;
+    case Resolve::host_no_symlinks: return RESOLVE_NO_SYMLINKS;
     case Resolve::in_root: return RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
     case Resolve::no_symlinks: return RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
   }
@@ -56,9 +57,10 @@ UniqueFd open_file(int dirfd, const std::string& path, int flags, mode_t mode, R
   const int fd = open_raw(dirfd, path, flags, mode, resolve);
   if (fd < 0) {
     const int saved = errno;
-    throw Error(
-        formatted("cannot {} '{}'", verb(flags), path), saved,
-        saved == ELOOP && resolve == Resolve::no_symlinks ? "a symlink on this path is not followed" : "");
+    throw Error(formatted("cannot {} '{}'", verb(flags), path), saved,
+                saved == ELOOP && (resolve == Resolve::no_symlinks || resolve == Resolve::host_no_symlinks)
+                    ? "a symlink on this path is not followed"
+                    : "");
   }
   return UniqueFd(fd);
 }

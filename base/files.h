@@ -19,6 +19,9 @@ namespace hutch {
 enum class Resolve {
   // As the host walks paths. Only for paths that no guest can change.
   host,
+  // The same without any symlink on the way (RESOLVE_NO_SYMLINKS): for places of the host's that an
+  // administrator names and others could redirect.
+  host_no_symlinks,
   // `dirfd` is the root: "..", absolute paths and symlinks stay below it, as after chroot
   // (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS). For reading and writing files inside a rootfs.
   in_root,

@@ -1,16 +1,24 @@
 #include "base/loop_device.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
+#include <memory>
+#include <optional>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/text.h"
 
 namespace hutch {
 
@@ -27,11 +35,53 @@ UniqueFd open_loop_control() {
               missing ? "image volumes need loop devices: load the module with 'modprobe loop'" : "");
 }
 
+bool has_file(int device, const struct stat& file) {
+  loop_info64 info{};
+  if (::ioctl(device, LOOP_GET_STATUS64, &info) < 0) {
+    if (errno == ENXIO) return false;  // it has cleared itself meanwhile
+    throw_errno("cannot ask for the file of a loop device");
+  }
+  return info.lo_device == file.st_dev && info.lo_inode == file.st_ino;
+}
+
+// The device that has the file open at `backing`. sysfs tells the name of each device's file in the same
+// words as /proc tells ours; only an unattached device has no such attribute.
+std::optional<LoopDevice> find_attached(int backing, bool read_only) {
+  struct stat file {};
+  check(::fstat(backing, &file), "cannot stat an image");
+  char name[PATH_MAX];
+  const ssize_t length = check(::readlink(formatted("/proc/self/fd/{}", backing).c_str(), name, sizeof name),
+                               "cannot read the name of an image");
+  const std::string_view wanted(name, static_cast<std::size_t>(length));
+  const std::unique_ptr<DIR, int (*)(DIR*)> blocks(::opendir("/sys/block"), ::closedir);
+  if (!blocks) throw_errno("cannot list '/sys/block'");
+  while (const dirent* entry = ::readdir(blocks.get())) {
+    const std::string_view device_name = entry->d_name;
+    if (!device_name.starts_with("loop")) continue;
+    const auto attached =
+        read_file_if_exists(::dirfd(blocks.get()), formatted("{}/loop/backing_file", device_name));
+    if (!attached || trim(*attached) != wanted) continue;
+    LoopDevice device;
+    device.path = formatted("/dev/{}", device_name);
+    device.fd = open_file(AT_FDCWD, device.path, O_RDONLY);
+    if (!has_file(device.fd.get(), file)) continue;
+    int locked = 0;
+    check(::ioctl(device.fd.get(), BLKROGET, &locked), formatted("cannot look at {}", device.path));
+    if (locked != 0 && !read_only) {
+      throw Error(formatted("{} has '{}' attached read-only", device.path, wanted), EBUSY,
+                  "unmount it, or detach it with 'losetup -d'");
+    }
+    return device;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 LoopDevice attach_loop_device(const std::string& image, bool read_only) {
   const int access = read_only ? O_RDONLY : O_RDWR;
   const UniqueFd backing = open_file(AT_FDCWD, image, access);
+  if (auto attached = find_attached(backing.get(), read_only)) return std::move(*attached);
   const UniqueFd control = open_loop_control();
   loop_config config{};
   config.fd = static_cast<__u32>(backing.get());

@@ -69,9 +69,19 @@ void set_mount_attributes(int mount_fd, std::uint64_t set, std::uint64_t clear, 
   mount_attr attributes{};
   attributes.attr_set = set;
   attributes.attr_clr = clear;
+  // One field of several bits: the kernel wants it cleared as a whole.
+  if (((set | clear) & MOUNT_ATTR__ATIME) != 0) attributes.attr_clr |= MOUNT_ATTR__ATIME;
   check(::mount_setattr(mount_fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0U), &attributes,
                         sizeof attributes),
         "cannot set mount attributes");
+}
+
+void set_mount_propagation(int mount_fd, std::uint64_t propagation, bool recursive) {
+  mount_attr attributes{};
+  attributes.propagation = propagation;
+  check(::mount_setattr(mount_fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0U), &attributes,
+                        sizeof attributes),
+        "cannot set a mount's propagation");
 }
 
 void set_mount_id_map(int mount_fd, int userns_fd, bool recursive) {

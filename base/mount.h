@@ -23,8 +23,13 @@ UniqueFd new_filesystem(const std::string& type, const FsOptions& options, std::
 // A detached clone of the mount at `path` (of everything mounted below it too, when `recursive`).
 UniqueFd clone_mount(int dirfd, const std::string& path, bool recursive);
 
-// Sets and clears attributes of a detached mount (mount_setattr(2)).
+// Sets and clears attributes of a detached mount (mount_setattr(2)). An access time attribute takes the place
+// of the one that is there.
 void set_mount_attributes(int mount_fd, std::uint64_t set, std::uint64_t clear, bool recursive);
+
+// Changes how mounts below this one reach its copies elsewhere: MS_SHARED, MS_SLAVE, MS_PRIVATE or
+// MS_UNBINDABLE (mount_namespaces(7)).
+void set_mount_propagation(int mount_fd, std::uint64_t propagation, bool recursive);
 
 // Applies an id map to a detached mount that has none yet: ids on disk are the ids inside the user
 // namespace of `userns_fd`, ids on the host are those it maps to. EINVAL: the file system cannot.

@@ -62,6 +62,15 @@ struct DeviceRule {
   bool operator==(const DeviceRule&) const = default;
 };
 
+// The rules of a node that a container is given: it may be read and written, or only read and never
+// written, whatever other rules allow.
+inline std::vector<DeviceRule> rules_of_passed_device(char type, std::uint32_t major, std::uint32_t minor,
+                                                      bool deny_write, const Origin& origin) {
+  DeviceRule allow{true, type, major, minor, true, !deny_write, false, origin};
+  if (!deny_write) return {allow};
+  return {allow, {false, type, major, minor, false, true, false, origin}};
+}
+
 // `allow_by_default` with no rules needs no filter at all.
 struct DevicePolicy {
   bool allow_by_default = true;

@@ -1,7 +1,10 @@
 #include "cli/lowering_context.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
+#include <cerrno>
 #include <memory>
 #include <optional>
 
@@ -33,6 +36,26 @@ config::ResolvedVolume resolve(const StorageConfig& storages, const Sysroot& sys
   return resolved;
 }
 
+config::HostDevice device_at(const std::string& path) {
+  struct stat status {};
+  check(::stat(path.c_str(), &status), formatted("cannot find the device '{}'", path));
+  if (!S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode)) {
+    throw Error(formatted("'{}' is no device", path), 0, "name a character or block device");
+  }
+  return {S_ISBLK(status.st_mode) ? 'b' : 'c', major(status.st_rdev), minor(status.st_rdev)};
+}
+
+config::HostFile file_at(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) < 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return config::HostFile::missing;
+    throw_errno(formatted("cannot look at '{}'", path));
+  }
+  if (S_ISDIR(status.st_mode)) return config::HostFile::directory;
+  if (S_ISREG(status.st_mode)) return config::HostFile::regular;
+  return S_ISBLK(status.st_mode) ? config::HostFile::block_device : config::HostFile::other;
+}
+
 }  // namespace
 
 config::LoweringContext make_lowering_context(const Sysroot& sysroot, std::uint32_t vmid) {
@@ -43,6 +66,8 @@ config::LoweringContext make_lowering_context(const Sysroot& sysroot, std::uint3
         if (!*storages) *storages = StorageConfig::load(sysroot);
         return resolve(**storages, sysroot, volume_id);
       };
+  context.device_at = device_at;
+  context.file_at = file_at;
   context.read_file = [](const std::string& path) { return read_file(AT_FDCWD, path); };
   return context;
 }

@@ -44,7 +44,7 @@ struct UnusedOption {
   bool refuse;  // must not be left out
 };
 constexpr UnusedOption kUnusedOptions[] = {
-    {"debug", false}, {"dev", false}, {"hookscript", true}, {"startup", false}};
+    {"debug", false}, {"hookscript", true}, {"startup", false}};
 
 void report_unused_options(Lowering& lowering) {
   for (const auto& [key, value] : lowering.section.options) {
@@ -97,7 +97,8 @@ const Located<std::string>& required(const Lowering& lowering, std::string_view 
 void lower_identity(Lowering& lowering) {
   const auto& arch = required(lowering, "arch", "set it, for example: arch: amd64");
   const auto& os_type = required(lowering, "ostype", "set it, for example: ostype: debian, or unmanaged");
-  required(lowering, "rootfs", "give the container a root file system");
+  if (!lowering.has_raw("lxc.rootfs.path"))
+    required(lowering, "rootfs", "give the container a root file system");
 
   const auto* architecture = find_architecture(arch.value);
   if (architecture == nullptr) {

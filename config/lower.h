@@ -27,6 +27,9 @@ struct HostDevice {
   std::uint32_t minor = 0;
 };
 
+// What a path of the host leads to.
+enum class HostFile { missing, directory, regular, block_device, other };
+
 struct LoweringContext {
   std::uint32_t vmid = 0;
   // "" for the main section, else a snapshot's name.
@@ -38,6 +41,8 @@ struct LoweringContext {
   std::function<std::string(const std::string& path)> read_file;
   // The node at a host path (`lxc.cgroup2.devices.allow: /dev/kfd rwm`); throws Error.
   std::function<HostDevice(const std::string& path)> device_at;
+  // What is at a host path (`lxc.rootfs.path`); without the function everything is a directory.
+  std::function<HostFile(const std::string& path)> file_at;
 };
 
 struct LoweringResult {

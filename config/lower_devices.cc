@@ -27,9 +27,10 @@ bool parse_number_or_star(std::string_view text, std::optional<std::uint32_t>& n
   return true;
 }
 
+// One to three letters; LXC reads no further than the third.
 bool parse_access(std::string_view text, DeviceRule& rule) {
-  if (text.empty() || text.size() > 3) return false;
-  for (const char c : text) {
+  if (text.empty()) return false;
+  for (const char c : text.substr(0, 3)) {
     if (c != 'r' && c != 'w' && c != 'm') return false;
     rule.read |= c == 'r';
     rule.write |= c == 'w';
@@ -41,7 +42,8 @@ bool parse_access(std::string_view text, DeviceRule& rule) {
 // "c 10:200 rwm"
 std::optional<DeviceRule> parse_rule(std::string_view text) {
   const auto words = split_blanks(text);
-  if (words.size() != 3 || words[0].size() != 1 ||
+  const bool followed = words.size() > 3 && words[2].size() >= 3;
+  if ((words.size() != 3 && !followed) || words[0].size() != 1 ||
       std::string_view("abc").find(words[0]) == std::string_view::npos) {
     return std::nullopt;
   }
@@ -91,6 +93,45 @@ DeviceRule rule_of_path(Lowering& lowering, const RawEntry& entry) {
   return rule;
 }
 
+// Whoever may talk to it can attach any file that it can write as a disk of the whole host's.
+bool is_loop_control(const HostDevice& device) {
+  return device.type == 'c' && device.major == 10 && device.minor == 237;
+}
+
+void lower_passed_devices(Lowering& lowering) {
+  for (const auto& key : lowering.section.indexed_keys("dev")) {
+    const DeviceOption option = parse_option(lowering.section, key, parse_device);
+    DeviceSpec device;
+    device.key = key;
+    device.path = option.path;
+    device.mode = option.mode.value_or(device.mode);
+    device.uid = option.uid.value_or(0);
+    device.gid = option.gid.value_or(0);
+    device.deny_write = option.deny_write.value_or(false);
+    device.origin = lowering.section.origin_of(key);
+    HostDevice found;
+    try {
+      if (lowering.context.device_at) found = lowering.context.device_at(option.path);
+    } catch (const Error& error) {
+      throw error.with_context(formatted("option '{}'", key))
+          .with_origin(device.origin)
+          .with_hint("connect the device, load its driver, or remove the line");
+    }
+    if (is_loop_control(found)) {
+      lowering.warn(device.origin,
+                    formatted("option '{}': '{}' controls the loop devices of the whole host and is not "
+                              "passed on",
+                              key, option.path));
+      continue;
+    }
+    for (const auto& rule : cgroupv2::rules_of_passed_device(found.type, found.major, found.minor,
+                                                             device.deny_write, device.origin)) {
+      add_rule(lowering, rule);
+    }
+    lowering.spec.passed_devices.push_back(std::move(device));
+  }
+}
+
 }  // namespace
 
 void lower_devices(Lowering& lowering) {
@@ -104,6 +145,7 @@ void lower_devices(Lowering& lowering) {
       for (const auto text : kClockAndKvmRules) add_generated(lowering, true, text, origin);
     }
   }
+  lower_passed_devices(lowering);
   lowering.spec.console = lowering.section.boolean_or("console", true);
   if (!lowering.spec.console)
     add_generated(lowering, false, "c 5:1 rwm", lowering.section.origin_of("console"));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -68,12 +69,12 @@ constexpr FlagWord kFlagWords[] = {
     {"create=dir", [](MountSpec& mount) { mount.create = MountSpec::Create::directory; }},
     {"create=file", [](MountSpec& mount) { mount.create = MountSpec::Create::file; }},
     {"idmap=container", [](MountSpec& mount) { mount.id_mapped = true; }},
+    {"move", [](MountSpec& mount) { mount.bind = mount.recursive = mount.move = true; }},
 };
 
 // Understood by fstab(5) and without effect on these mounts.
 constexpr std::string_view kIgnoredWords[] = {"defaults", "async", "sync",   "dirsync",
                                               "lazytime", "mand",  "nomand", "remount"};
-constexpr std::string_view kRefusedWords[] = {"move"};
 
 template <typename Table>
 auto find_word(const Table& table, std::string_view word) {
@@ -91,6 +92,12 @@ class EntryParser {
  public:
   EntryParser(Lowering& lowering, std::string_view line, const Origin& origin)
       : lowering_(lowering), line_(line), origin_(origin) {}
+
+  MountSpec parse_options(std::string_view options) {
+    mount_.origin = origin_;
+    for (const auto word : split(options, ',')) add_option(word);
+    return std::move(mount_);
+  }
 
   MountSpec parse() {
     const auto fields = split_blanks(line_);
@@ -128,7 +135,6 @@ class EntryParser {
 
   void add_option(std::string_view word) {
     if (word.empty() || contains(kIgnoredWords, word)) return;
-    if (contains(kRefusedWords, word)) fail(formatted("'{}' is not supported", word));
     if (const auto* row = find_word(kFlagWords, word); row != std::end(kFlagWords)) {
       row->apply(mount_);
     } else if (const auto* attribute = find_word(kAttributeWords, word);
@@ -139,8 +145,10 @@ class EntryParser {
     } else if (const auto* way = find_word(kPropagationWords, word); way != std::end(kPropagationWords)) {
       mount_.propagation = way->propagation;
       mount_.propagation_recursive = way->recursive;
+    } else if (word.starts_with("idmap=/")) {
+      mount_.id_map_path = word.substr(std::string_view("idmap=").size());
     } else if (word.starts_with("idmap=") || word.starts_with("create=")) {
-      fail(formatted("'{}' is not supported", word));
+      fail(formatted("'{}' is not one of idmap=container, idmap=<path>, create=dir, create=file", word));
     } else {
       const auto equals = word.find('=');
       const auto value = equals == std::string_view::npos ? std::string_view() : word.substr(equals + 1);
@@ -148,13 +156,24 @@ class EntryParser {
     }
   }
 
+  // What follows the rootfs in a path as the host sees it.
+  std::optional<std::string_view> below_rootfs(std::string_view path) const {
+    std::vector<std::string> roots = {formatted("/var/lib/lxc/{}/rootfs/", lowering_.context.vmid)};
+    const auto& spec = lowering_.spec;
+    if (spec.rootfs.source.starts_with('/')) roots.push_back(spec.rootfs.source + "/");
+    if (!spec.rootfs_mount.empty()) roots.push_back(spec.rootfs_mount + "/");
+    for (const auto& root : roots) {
+      if (const auto at = path.find(root); at != path.npos) return path.substr(at + root.size());
+    }
+    return std::nullopt;
+  }
+
   // Relative to the container's root. An absolute target names a place below the rootfs as the host sees it;
   // LXC drops any other absolute target, here it is taken from the container's root.
   std::string target(const std::string& field) {
     std::string_view path = field;
-    const std::string rootfs = formatted("/var/lib/lxc/{}/rootfs/", lowering_.context.vmid);
-    if (const auto at = path.find(rootfs); at != std::string_view::npos) {
-      path.remove_prefix(at + rootfs.size());
+    if (const auto below = below_rootfs(path)) {
+      path = *below;
     } else if (path.starts_with('/')) {
       lowering_.warn(
           origin_,
@@ -175,15 +194,20 @@ class EntryParser {
     if (mount_.bind) {
       // A bind takes no options of a file system; the kernel ignores them (mount(2)).
       mount_.fs_options.clear();
-      if (!mount_.source_in_root && !mount_.source.starts_with('/'))
-        fail("the source of a bind must be absolute");
+      // The source's own read-only, nosuid and noexec stay, whatever the entry says; only `dev` counts.
+      constexpr std::uint64_t kKept = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+      mount_.attributes_clear &= ~kKept;
+      // A move of the host's own mounts would be seen in this namespace only: a copy is the same.
+      if (!mount_.source_in_root) mount_.move = false;
     } else {
-      if (mount_.id_mapped) fail("idmap=container needs bind or rbind");
+      if (mount_.id_mapped || !mount_.id_map_path.empty()) fail("idmap= needs bind or rbind");
       if (mount_.type == "none") fail("neither a bind nor a file system type");
       // A new mount has nothing to clear.
       mount_.attributes_clear = 0;
     }
-    if (mount_.source_in_root) {
+    if (mount_.source_in_root && (mount_.id_mapped || !mount_.id_map_path.empty()))
+      fail("idmap= cannot be used with a source in the container");
+    if (mount_.source_in_root || !mount_.source.starts_with('/')) {
       for (const auto part : split(mount_.source, '/')) {
         if (part == "..") fail("the source contains '..'");
       }
@@ -210,6 +234,7 @@ constexpr AutoToken kAutoTokens[] = {
     {"sys:ro", [](ContainerSpec& spec) { spec.sys = SysMount::read_only; }},
     {"sys:rw", [](ContainerSpec& spec) { spec.sys = SysMount::read_write; }},
     // On cgroup v2 all forms but the read-only ones come to the same.
+    // (LXC decides by CAP_SYS_ADMIN between rw and mixed here, which are the same.)
     {"cgroup", [](ContainerSpec& spec) { spec.cgroup = CgroupMount::read_write; }},
     {"cgroup:mixed", [](ContainerSpec& spec) { spec.cgroup = CgroupMount::read_write; }},
     {"cgroup:rw", [](ContainerSpec& spec) { spec.cgroup = CgroupMount::read_write; }},
@@ -226,6 +251,10 @@ constexpr AutoToken kAutoTokens[] = {
 
 void add_mount_entry(Lowering& lowering, std::string_view line, const Origin& origin) {
   lowering.spec.mounts.push_back(EntryParser(lowering, line, origin).parse());
+}
+
+MountSpec parse_mount_options(Lowering& lowering, std::string_view options, const Origin& origin) {
+  return EntryParser(lowering, options, origin).parse_options(options);
 }
 
 void lower_mounts(Lowering& lowering) {
@@ -284,6 +313,28 @@ void lower_fstab(Lowering& lowering) {
   std::move(entries.begin(), entries.end(), std::back_inserter(lowering.spec.mounts));
 }
 
+namespace {
+
+// shmounts:HOSTPATH[:CONTPATH]: what the host mounts below HOSTPATH later arrives in the container.
+void add_shared_mounts(Lowering& lowering, const RawEntry& entry, std::string_view token) {
+  const auto parts = split(token, ':');
+  if (parts.size() < 2 || parts.size() > 3 || !parts[1].starts_with('/')) {
+    bad_value(entry, "of the form shmounts:<host path>[:<path in the container>]");
+  }
+  const std::string_view inside = parts.size() == 3 ? parts[2] : "/dev/.lxc-mounts";
+  MountSpec mount;
+  mount.source = parts[1];
+  mount.target = inside.substr(std::min(inside.find_first_not_of('/'), inside.size()));
+  if (mount.target.empty()) bad_value(entry, "a path below the container's root");
+  mount.type = "none";
+  mount.bind = mount.receives_mounts = true;
+  mount.create = MountSpec::Create::directory;
+  mount.origin = entry.origin;
+  lowering.spec.mounts.push_back(std::move(mount));
+}
+
+}  // namespace
+
 void set_mount_auto(Lowering& lowering, const RawEntry& entry) {
   auto& spec = lowering.spec;
   if (entry.value.empty()) {
@@ -295,9 +346,8 @@ void set_mount_auto(Lowering& lowering, const RawEntry& entry) {
   for (auto token : split_blanks(entry.value)) {
     // "even if init could mount it itself", which the runtime does anyway.
     if (token.starts_with("cgroup") && token.ends_with(":force")) token.remove_suffix(6);
-    if (token.starts_with("shmounts")) {
-      lowering.refuse(entry.origin,
-                      formatted("'{}': '{}' is not honoured by this version", entry.key, token));
+    if (token == "shmounts" || token.starts_with("shmounts:")) {
+      add_shared_mounts(lowering, entry, token);
       continue;
     }
     const auto* row = find_word(kAutoTokens, token);

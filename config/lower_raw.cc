@@ -88,11 +88,15 @@ void check_selinux_context(Lowering& lowering, const RawEntry& entry) {
                             entry.key));
 }
 
-// The old link /dev/kmsg -> console.
-void check_kmsg(Lowering& lowering, const RawEntry& entry) {
-  if (!entry.value.empty() && entry.value != "0") {
-    lowering.warn(entry.origin,
-                  formatted("'{}' is not honoured by this version and has no effect", entry.key));
+void set_dev_size(Lowering& lowering, const RawEntry& entry) {
+  constexpr std::uint64_t kDefaultSize = 500000;
+  lowering.spec.dev_size = kDefaultSize;
+  if (entry.value.empty()) return;
+  try {
+    lowering.spec.dev_size = c_number(entry, UINT64_MAX);
+  } catch (const Error&) {
+    lowering.warn(entry.origin, formatted("'{}': '{}' is no number of bytes; {} is used", entry.key,
+                                          entry.value, kDefaultSize));
   }
 }
 
@@ -125,10 +129,7 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.arch", set_architecture},
     {"lxc.autodev",
      [](Lowering& lowering, const RawEntry& entry) { lowering.spec.autodev = c_boolean(entry); }},
-    {"lxc.autodev.tmpfs.size",
-     [](Lowering& lowering, const RawEntry& entry) {
-       lowering.spec.dev_size = entry.value.empty() ? 500000 : c_number(entry, UINT64_MAX);
-     }},
+    {"lxc.autodev.tmpfs.size", set_dev_size},
     {"lxc.cap.drop", set_capability_drop},
     {"lxc.cap.keep", set_capability_keep},
     {"lxc.console.logfile", not_honoured},
@@ -169,7 +170,8 @@ constexpr RawKeyRow kRawKeys[] = {
      [](Lowering& lowering, const RawEntry& entry) {
        lowering.spec.init.uid = static_cast<std::uint32_t>(c_number(entry, UINT32_MAX - 1));
      }},
-    {"lxc.kmsg", check_kmsg},
+    {"lxc.kmsg",
+     [](Lowering& lowering, const RawEntry& entry) { lowering.spec.kmsg_link = c_boolean(entry); }},
     {"lxc.log.file", not_honoured},
     {"lxc.log.level", not_honoured},
     {"lxc.mount.auto", set_mount_auto},
@@ -182,7 +184,12 @@ constexpr RawKeyRow kRawKeys[] = {
      [](Lowering& lowering, const RawEntry& entry) {
        lowering.spec.pty_max = static_cast<std::uint32_t>(c_number(entry));
      }},
-    {"lxc.rootfs.mount", not_honoured},
+    // 0: `pct destroy` leaves the storage alone.
+    {"lxc.rootfs.managed", [](Lowering&, const RawEntry& entry) { c_boolean(entry); }},
+    {"lxc.rootfs.mount", set_rootfs_mount},
+    // Read when the volumes are lowered.
+    {"lxc.rootfs.options", no_effect_needed},
+    {"lxc.rootfs.path", no_effect_needed},
     {"lxc.seccomp.notify.cookie", not_honoured},
     {"lxc.seccomp.notify.proxy", must_be_honoured},
     {"lxc.seccomp.profile", set_seccomp_profile},

@@ -24,6 +24,10 @@ constexpr MountOption kMountOptions[] = {
     {"nosuid", MOUNT_ATTR_NOSUID, true},
 };
 
+// ext4: journalled quota files of the second format (ext4(5)).
+constexpr std::pair<std::string_view, std::string_view> kQuotaOptions[] = {
+    {"usrjquota", "aquota.user"}, {"grpjquota", "aquota.group"}, {"jqfmt", "vfsv0"}};
+
 void add_mount_options(Lowering& lowering, const VolumeOption& option, VolumeSpec& volume) {
   const bool has_file_system = volume.kind != VolumeSpec::Kind::directory;
   for (const auto& name : option.mount_options) {
@@ -42,7 +46,7 @@ void add_mount_options(Lowering& lowering, const VolumeOption& option, VolumeSpe
   if (option.acl.value_or(false) && has_file_system) volume.fs_options.emplace_back("acl", "");
 }
 
-void lower_quota(Lowering& lowering, const VolumeOption& option, const VolumeSpec& volume) {
+void lower_quota(Lowering& lowering, const VolumeOption& option, VolumeSpec& volume) {
   if (!option.quota.value_or(false)) return;
   if (lowering.unprivileged) {
     throw Error(formatted("option '{}': quota=1 is not possible in an unprivileged container", volume.key), 0,
@@ -52,11 +56,10 @@ void lower_quota(Lowering& lowering, const VolumeOption& option, const VolumeSpe
     throw Error(formatted("option '{}': quota=1 is not possible on a directory", volume.key), 0,
                 "remove quota=1", volume.origin);
   }
-  lowering.refuse(
-      volume.origin,
-      formatted("option '{}': 'quota' is not honoured by this version, and without it disk use would not "
-                "be limited; remove quota=1",
-                volume.key));
+  volume.quota = true;
+  // Quotas are counted when something is written.
+  if (volume.read_only) return;
+  for (const auto& [name, value] : kQuotaOptions) volume.fs_options.emplace_back(name, value);
 }
 
 void lower_disk_ids(Lowering& lowering, const VolumeOption& option, VolumeSpec& volume) {
@@ -66,12 +69,9 @@ void lower_disk_ids(Lowering& lowering, const VolumeOption& option, VolumeSpec& 
                   formatted("option '{}': 'idmap' has no effect in a privileged container", volume.key));
     return;
   }
-  if (!option.idmap.empty()) {
-    throw Error(
-        formatted("option '{}': an idmap with single ranges is not supported by this version", volume.key), 0,
-        "use idmap=passthrough or none", volume.origin);
-  }
-  volume.disk_ids = DiskIds::container;
+  volume.disk_ids = option.idmap_passthrough ? DiskIds::container : DiskIds::ranges;
+  for (const auto& range : option.idmap)
+    volume.disk_ranges.push_back({range.type == 'g', range.inside, range.disk, range.count});
 }
 
 void resolve(Lowering& lowering, const VolumeOption& option, VolumeSpec& volume) {
@@ -128,11 +128,7 @@ VolumeSpec lower_volume(Lowering& lowering, const std::string& key, const Volume
   add_mount_options(lowering, option, volume);
   lower_quota(lowering, option, volume);
   lower_disk_ids(lowering, option, volume);
-  if (option.keepattrs.value_or(false)) {
-    lowering.warn(
-        volume.origin,
-        formatted("option '{}': 'keepattrs' is not honoured by this version and has no effect", key));
-  }
+  volume.keep_attributes = option.keepattrs.value_or(false);
   return volume;
 }
 
@@ -140,7 +136,11 @@ VolumeSpec lower_volume(Lowering& lowering, const std::string& key, const Volume
 
 void lower_volumes(Lowering& lowering) {
   const auto& section = lowering.section;
-  lowering.spec.rootfs = lower_volume(lowering, "rootfs", parse_option(section, "rootfs", parse_rootfs));
+  if (section.find("rootfs") != nullptr) {
+    lowering.spec.rootfs = lower_volume(lowering, "rootfs", parse_option(section, "rootfs", parse_rootfs));
+  } else {
+    lower_raw_rootfs(lowering);
+  }
   for (const auto& key : section.indexed_keys("mp")) {
     lowering.spec.mount_points.push_back(
         lower_volume(lowering, key, parse_option(section, key, parse_mount_point)));

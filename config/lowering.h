@@ -113,12 +113,18 @@ void finish_networks(Lowering& lowering);
 // At last the lines of `lxc.mount.fstab`, which come before all entries.
 void lower_fstab(Lowering& lowering);
 
+// The rootfs of a section without the option: `lxc.rootfs.path` and `lxc.rootfs.options`.
+void lower_raw_rootfs(Lowering& lowering);
+// A list of fstab options, as the fields of a mount.
+MountSpec parse_mount_options(Lowering& lowering, std::string_view options, const Origin& origin);
+
 // One fstab line (`lxc.mount.entry`), appended to the spec's mounts.
 void add_mount_entry(Lowering& lowering, std::string_view line, const Origin& origin);
 
 // What the raw keys' rows call.
 using RawKeyFunction = void (*)(Lowering& lowering, const RawEntry& entry);
 void set_mount_entry(Lowering& lowering, const RawEntry& entry);
+void set_rootfs_mount(Lowering& lowering, const RawEntry& entry);
 void set_mount_auto(Lowering& lowering, const RawEntry& entry);
 void set_device_rule(Lowering& lowering, const RawEntry& entry);
 void set_cgroup_file(Lowering& lowering, const RawEntry& entry);

@@ -9,6 +9,7 @@
 #include "runtime/apparmor.h"
 #include "runtime/capabilities.h"
 #include "runtime/planner.h"
+#include "runtime/volumes.h"
 
 namespace hutch {
 
@@ -19,17 +20,6 @@ constexpr const char* kDefaultPath[] = {"/usr/local/sbin", "/usr/local/bin", "/u
                                         "/usr/bin",        "/sbin",          "/bin"};
 constexpr std::uint32_t kTtyGroup = 5;            // devpts(5): the group of terminals on every distribution
 constexpr std::uint64_t kPersonality32 = 0x0008;  // PER_LINUX32, personality(2)
-
-std::uint64_t propagation_flag(MountSpec::Propagation propagation) {
-  switch (propagation) {
-    case MountSpec::Propagation::unchanged: return 0;
-    case MountSpec::Propagation::shared: return 1UL << 20;      // MS_SHARED
-    case MountSpec::Propagation::slave: return 1UL << 19;       // MS_SLAVE
-    case MountSpec::Propagation::private_: return 1UL << 18;    // MS_PRIVATE
-    case MountSpec::Propagation::unbindable: return 1UL << 17;  // MS_UNBINDABLE
-  }
-  return 0;
-}
 
 class ChildPlanner {
  public:
@@ -60,6 +50,7 @@ class ChildPlanner {
     boot_id();
     stdio();
     add(ChildOp::pivot, "pivot_root, detach the host's root").slot = input_.root;
+    for (const Slot mount : receivers_) receive_mounts(mount);
     await(SyncMessage::Type::proceed_limited, "wait for 'limited'");
     for (const auto& [hierarchy, slot] : input_.tasks) {
       add(ChildOp::join_group, formatted("join the group of {}", hierarchy)).slot = slot;
@@ -76,6 +67,7 @@ class ChildPlanner {
   Slot proc_ = kNoSlot;
   Slot sys_ = kNoSlot;
   Slot console_ = kNoSlot;
+  std::vector<Slot> receivers_;  // mounts with MountSpec::receives_mounts
 
   ChildStep& add(ChildOp op, std::string what, const Origin& origin = {}, std::string hint = {}) {
     return program_.add(op, std::move(what), origin, std::move(hint));
@@ -218,16 +210,13 @@ class ChildPlanner {
       open.slot = opened;
       open.dir = input_.root;
       open.text = text(mount.source);
-      source = clone(opened, "", "take it", mount.recursive);
-    } else if (!mount.bind) {
+      source = mount.move ? opened : clone(opened, "", "take it", mount.recursive);
+    } else if (!mount.bind && source == kNoSlot) {
       auto options = mount.fs_options;
       if (!mount.source.empty()) options.insert(options.begin(), {"source", mount.source});
       source = filesystem(mount.type, options, mount.attributes_set, mount.origin);
     }
-    if (mount.bind && mount.source_in_root && (mount.attributes_set | mount.attributes_clear) != 0) {
-      attributes(source, mount.attributes_set, mount.attributes_clear, "set its attributes");
-      if (mount.recursive) program_.steps.back().flags |= ChildStep::kRecursive;
-    }
+    if (mount.bind && mount.source_in_root) own_attributes(mount, source);
     attach(source, place, "", formatted("mount {} on /{}", mount.source, mount.target), mount.origin);
     if (mount.propagation != MountSpec::Propagation::unchanged) {
       auto& step = add(ChildOp::set_propagation, "set its propagation", mount.origin);
@@ -235,12 +224,30 @@ class ChildPlanner {
       step.number = propagation_flag(mount.propagation);
       if (mount.propagation_recursive) step.flags |= ChildStep::kRecursive;
     }
+    if (mount.receives_mounts) receivers_.push_back(source);
     for (std::size_t at = first; at < program_.steps.size(); ++at) {
       program_.info[at].origin = mount.origin;
       if (!mount.optional) continue;
       program_.steps[at].flags |= ChildStep::kOptional;
       program_.steps[at].skip_to = static_cast<std::uint32_t>(program_.steps.size());
     }
+  }
+
+  // The attributes of a mount that the container's root makes itself. What the source has is kept: in a user
+  // namespace it may be locked (mount_namespaces(7)), and then clearing it is refused.
+  void own_attributes(const MountSpec& mount, Slot source) {
+    const std::uint64_t clear =
+        spec_.id_map.empty() ? mount.attributes_clear : mount.attributes_clear & MOUNT_ATTR__ATIME;
+    if ((mount.attributes_set | clear) == 0) return;
+    attributes(source, mount.attributes_set, clear, "set its attributes");
+    if (mount.recursive) program_.steps.back().flags |= ChildStep::kRecursive;
+  }
+
+  void receive_mounts(Slot mount) {
+    auto& step = add(ChildOp::set_propagation, "let mounts of the host arrive, and none go back");
+    step.slot = mount;
+    step.number = propagation_flag(Propagation::slave);
+    step.flags |= ChildStep::kRecursive;
   }
 
   Slot entry_target(const MountSpec& mount) {

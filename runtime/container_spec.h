@@ -64,28 +64,59 @@ struct NamespaceSet {
   bool operator==(const NamespaceSet&) const = default;
 };
 
-// How ids on a volume's disk relate to the container's.
+// How ids on a volume's disk relate to the container's. All but `host` need an id-mapped mount when the
+// container has an id map.
 enum class DiskIds {
   // As PVE stores them: the file system holds host ids (100000 for the container's root).
   host,
-  // The file system holds the container's ids (0 for its root): needs an id-mapped mount when the
-  // container has an id map (`idmap=passthrough`).
+  // The file system holds the container's ids (0 for its root; `idmap=passthrough`).
   container,
+  // As `host`, except for VolumeSpec::disk_ranges (`idmap=u:1000:1000:1`).
+  ranges,
+  // As the user namespace VolumeSpec::id_map_path maps them (`lxc.rootfs.options: idmap=/proc/42/ns/user`).
+  other_namespace,
 };
+
+// Container ids from `inside` on are `disk` and on upwards on a volume's disk.
+struct DiskIdRange {
+  bool group = false;
+  std::uint32_t inside = 0;
+  std::uint32_t disk = 0;
+  std::uint32_t count = 0;
+  bool operator==(const DiskIdRange&) const = default;
+};
+
+// mount_namespaces(7): how mounts below a mount reach its copies in other namespaces.
+enum class Propagation { unchanged, shared, slave, private_, unbindable };
 
 // A file system that comes with the container: its rootfs and the mount points mp0, mp1, ...
 struct VolumeSpec {
-  enum class Kind { directory, image, block_device };
+  // overlay: overlayfs (Documentation/filesystems/overlayfs.rst), rootfs only.
+  enum class Kind { directory, image, block_device, overlay };
   std::string key;  // "rootfs", "mp0"
   Kind kind = Kind::directory;
-  std::string source;  // absolute host path of the directory, image file or device
-  std::string target;  // absolute path inside the container; "/" for the rootfs
-  bool bind = false;   // a host directory named in the config (not a volume of a storage)
+  // Absolute host path of the directory, image file or device; of an overlay the upper directory, which takes
+  // the writes and is made when missing.
+  std::string source;
+  std::vector<std::string> lower;  // of an overlay: read-only directories below it, the topmost first
+  std::string work;                // of an overlay: empty directory on the upper one's file system, made too
+  std::string target;              // absolute path inside the container; "/" for the rootfs
+  bool bind = false;               // a host directory named in the config (not a volume of a storage)
   bool read_only = false;
   std::uint64_t mount_attributes = 0;  // MOUNT_ATTR_NODEV and so on, besides read_only
+  // Taken off a directory's mount, which has those of the mount that it lies on.
+  std::uint64_t mount_attributes_clear = 0;
+  Propagation propagation = Propagation::unchanged;
+  bool propagation_recursive = false;
   // Options for the file system driver ("discard", "acl", "noload"); an empty value is a flag.
   std::vector<std::pair<std::string, std::string>> fs_options;
   DiskIds disk_ids = DiskIds::host;
+  std::vector<DiskIdRange> disk_ranges;
+  std::string id_map_path;
+  // User and group quota of ext4: the tools inside need the device's node in /dev.
+  bool quota = false;
+  // The top of the mounted volume takes owner, group and mode of the directory that it covers.
+  bool keep_attributes = false;
   Origin origin;
   bool operator==(const VolumeSpec&) const = default;
 };
@@ -93,7 +124,7 @@ struct VolumeSpec {
 // An extra mount (`lxc.mount.entry`).
 struct MountSpec {
   enum class Create { no, directory, file };
-  enum class Propagation { unchanged, shared, slave, private_, unbindable };
+  using Propagation = hutch::Propagation;
   std::string source;
   std::string target;  // relative to the container's root, no leading slash
   std::string type;    // file system type; ignored for a bind
@@ -101,7 +132,13 @@ struct MountSpec {
   bool recursive = false;       // rbind
   bool source_in_root = false;  // option `relative`: source is below the container's root
   bool optional = false;
-  bool id_mapped = false;  // `idmap=container`
+  bool id_mapped = false;   // `idmap=container`
+  std::string id_map_path;  // `idmap=<path>` of a user namespace; empty: the container's
+  // The source, in the container's root, leaves its place (`move` with `relative`).
+  bool move = false;
+  // Made a slave again when the container's root has become shared: mounts that the host makes below the
+  // source still arrive, nothing goes back (`lxc.mount.auto: shmounts:`).
+  bool receives_mounts = false;
   Create create = Create::no;
   std::uint64_t attributes_set = 0;  // MOUNT_ATTR_*
   std::uint64_t attributes_clear = 0;
@@ -110,6 +147,18 @@ struct MountSpec {
   std::vector<std::pair<std::string, std::string>> fs_options;
   Origin origin;
   bool operator==(const MountSpec&) const = default;
+};
+
+// A device node of the host's that the container gets (`dev[n]`).
+struct DeviceSpec {
+  std::string key;            // "dev0"
+  std::string path;           // host path and path inside, "/dev/..."
+  std::uint32_t mode = 0660;  // permission bits
+  std::uint32_t uid = 0;      // inside
+  std::uint32_t gid = 0;
+  bool deny_write = false;
+  Origin origin;
+  bool operator==(const DeviceSpec&) const = default;
 };
 
 enum class ProcMount { none, mixed, read_write };
@@ -238,6 +287,9 @@ struct ContainerSpec {
   NamespaceSet namespaces;
 
   VolumeSpec rootfs;
+  // Host directory where the rootfs is mounted before the container takes it; it has to exist. Empty:
+  // var/lib/lxc/<vmid>/rootfs of the sysroot, which is made.
+  std::string rootfs_mount;
   std::vector<VolumeSpec> mount_points;  // in index order
   std::vector<MountSpec> mounts;         // in config order
   ProcMount proc = ProcMount::mixed;
@@ -252,6 +304,8 @@ struct ContainerSpec {
   std::uint32_t tty_count = 2;
   std::string tty_directory;  // "" or "lxc": below /dev
   bool console = true;
+  bool kmsg_link = false;                  // /dev/kmsg leads to the console
+  std::vector<DeviceSpec> passed_devices;  // in index order; their rules are in `devices`
 
   // How hooks and network scripts get their arguments (lxc.hook.version): 0 or 1.
   unsigned hook_version = 0;

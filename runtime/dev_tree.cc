@@ -7,11 +7,15 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
 #include "base/mount.h"
+#include "base/text.h"
+#include "runtime/passed_device.h"
 #include "runtime/planner.h"
 
 namespace hutch {
@@ -57,10 +61,37 @@ class DevTree {
     made(fd, path);
     write_fd(fd, content, "/dev/" + path);
   }
+  // Makes the directories on the way to `path`.
+  void directories_of(const std::string& path) {
+    for (auto slash = path.find('/'); slash != path.npos; slash = path.find('/', slash + 1)) {
+      const std::string parent = path.substr(0, slash);
+      if (!path_exists(root_, parent)) directory(parent);
+    }
+  }
+  void passed_device(const DeviceSpec& device, const IdMap& id_map) {
+    const DeviceNumber number = find_device(device);
+    const std::string path = device.path.substr(device.path.find_first_not_of('/', 4));
+    directories_of(path);
+    replace_node(path);
+    make_device_node(root_, path, device, number, id_map);
+  }
+  void quota_device(const std::string& path, dev_t number) {
+    if (path_exists(root_, path)) return;
+    directories_of(path);
+    made(::mknodat(root_, path.c_str(), S_IFBLK | 0666, number), path);
+    check(::fchmodat(root_, path.c_str(), 0666, 0), formatted("cannot set the mode of /dev/{}", path));
+  }
 
  private:
   int root_;
   Owner owner_;
+
+  // A passed device may be one that every container has: then it has the config's mode and owner.
+  void replace_node(const std::string& path) {
+    struct stat status {};
+    if (::fstatat(root_, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISCHR(status.st_mode)) return;
+    check(::unlinkat(root_, path.c_str(), 0), formatted("cannot replace /dev/{}", path));
+  }
 
   void made(int result, const std::string& path) {
     check(result, formatted("cannot create /dev/{}", path));
@@ -95,9 +126,37 @@ void add_terminals(const ContainerSpec& spec, DevTree& tree) {
   }
 }
 
+// "/dev/dm-3" of "/dev/pve/vm-100-disk-0".
+std::string real_path(const std::string& path) {
+  const std::unique_ptr<char, void (*)(void*)> resolved(::realpath(path.c_str(), nullptr), ::free);
+  if (!resolved) throw_errno(formatted("cannot resolve '{}'", path));
+  return resolved.get();
+}
+
+// "/dev/mapper/pve-disk": the name under which the device mapper's devices are mounted.
+std::string mapper_name(const std::string& device) {
+  const std::string name = device.substr(device.rfind('/') + 1);
+  if (!name.starts_with("dm-")) return {};
+  const auto mapped = read_file_if_exists(AT_FDCWD, formatted("/sys/block/{}/dm/name", name));
+  return mapped ? std::string(trim(*mapped)) : std::string();
+}
+
+void add_quota_devices(const std::vector<std::string>& devices, DevTree& tree) {
+  for (const auto& path : devices) {
+    struct stat status {};
+    check(::stat(path.c_str(), &status), formatted("cannot look at '{}'", path));
+    const std::string real = real_path(path);
+    tree.quota_device(real.substr(5), status.st_rdev);
+    if (const auto name = mapper_name(real); !name.empty()) {
+      tree.directories_of("mapper/" + name);
+      tree.symlink("mapper/" + name, "../" + real.substr(5));
+    }
+  }
+}
+
 }  // namespace
 
-UniqueFd build_dev_tree(const ContainerSpec& spec) {
+UniqueFd build_dev_tree(const ContainerSpec& spec, const std::vector<std::string>& quota_devices) {
   const Owner owner = inner_root(spec);
   FsOptions options = {{"size", std::to_string(spec.dev_size)},
                        {"mode", "0755"},
@@ -109,10 +168,13 @@ UniqueFd build_dev_tree(const ContainerSpec& spec) {
   for (const auto& link : kLinks) tree.symlink(link.name, link.target);
   add_terminals(spec, tree);
   if (spec.console) tree.file("console", "", 0);
+  if (spec.kmsg_link) tree.symlink("kmsg", "console");
   tree.file(".lxc-boot-id", random_uuid() + "\n", 0444);
   if (spec.nesting_mounts) {
     for (const auto* path : {".lxc", ".lxc/proc", ".lxc/sys"}) tree.directory(path);
   }
+  for (const auto& device : spec.passed_devices) tree.passed_device(device, spec.id_map);
+  add_quota_devices(quota_devices, tree);
   return mount;
 }
 

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "base/unique_fd.h"
 #include "runtime/container_spec.h"
 
@@ -9,6 +12,12 @@ namespace hutch {
 // mounted on later. The host makes it with its own rights (mknod is refused inside a user namespace), which
 // replaces a bind mount for every node; inside, nobody can make further nodes on it, because it belongs to
 // the initial user namespace. Everything is owned by the container's root.
-UniqueFd build_dev_tree(const ContainerSpec& spec);
+//
+// Passed devices (`dev[n]`) are nodes in it, too, in unprivileged containers as well: what makes a node
+// unusable is nodev, on the mount or on a superblock that belongs to a container's user namespace, and this
+// one is neither. `quota_devices` are paths of the host's block devices that have quotas: the tools find a
+// file system's quota by its device's node. No rule of the device filter goes with them: quotactl(2) does not
+// open the device, and nothing else may.
+UniqueFd build_dev_tree(const ContainerSpec& spec, const std::vector<std::string>& quota_devices = {});
 
 }  // namespace hutch

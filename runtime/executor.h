@@ -21,6 +21,7 @@
 #include "runtime/side_lane.h"
 #include "runtime/start_plan.h"
 #include "runtime/supervisor.h"
+#include "runtime/volumes.h"
 
 namespace hutch {
 
@@ -82,9 +83,10 @@ class StartExecutor {
   std::vector<std::string> undo_failures_;
   std::optional<cgroupv2::Group> group_;
   std::array<UniqueFd, kMaxSlots> slots_;
-  UniqueFd id_map_namespace_;
-  UniqueFd plain_rootfs_;  // of an id-mapped rootfs, until the guest is set up
-  UniqueFd rootfs_pin_;    // held as long as the container lives
+  std::vector<std::pair<IdMap, UniqueFd>> id_map_namespaces_;
+  std::vector<std::string> quota_devices_;  // of the mounted volumes
+  UniqueFd plain_rootfs_;                   // of an id-mapped rootfs, until the guest is set up
+  UniqueFd rootfs_pin_;                     // held as long as the container lives
   UniqueFd sync_;
   std::size_t child_steps_logged_ = 0;
   std::optional<ChildTimes> child_times_;
@@ -142,12 +144,15 @@ class StartExecutor {
   void perform(const host::AwaitExec& step);
   void perform(const host::CommitSupervisor& step);
 
+  int id_map_namespace(const IdMap& map) const;
+  std::string lock_stage(int mount) const;
+  OpenedVolume mount(const host::MountVolume& step, int id_map);
   void log_child_steps(ChildOp last);
   void trace_child_steps();
   void prepare_image();
   void collect_trace();
   std::vector<unsigned> container_cpus() const;
-  std::string rootfs_path() const { return rootfs_mount_path(plan_->sysroot, plan_->spec.vmid); }
+  std::string rootfs_path() const { return rootfs_mount_path(plan_->sysroot, plan_->spec); }
   // One message of the child; nothing at end-of-file. A passed descriptor lands in terminals_. A `failed`
   // is thrown.
   std::optional<SyncMessage> receive();

@@ -78,7 +78,7 @@ HookContainer hook_container(const ContainerSpec& spec, const Sysroot& sysroot) 
   HookContainer container;
   container.name = std::to_string(spec.vmid);
   container.config_path = spec.config_path;
-  container.rootfs_mount = rootfs_mount_path(sysroot, spec.vmid);
+  container.rootfs_mount = rootfs_mount_path(sysroot, spec);
   container.rootfs_path = spec.rootfs.source;
   container.hook_version = spec.hook_version;
   return container;

@@ -199,9 +199,11 @@ HostFacts gather_host_facts(const ContainerSpec& spec, cgroupv2::Layout cgroups)
   if (apparmor_enabled()) facts.apparmor = apparmor_features();
   facts.last_capability = last_capability();
   struct stat status {};
-  if (spec.rootfs.kind == VolumeSpec::Kind::directory && ::stat(spec.rootfs.source.c_str(), &status) == 0) {
-    facts.rootfs_owner = status.st_uid;
-  }
+  const VolumeSpec& rootfs = spec.rootfs;
+  const std::string* top = nullptr;
+  if (rootfs.kind == VolumeSpec::Kind::directory) top = &rootfs.source;
+  if (rootfs.kind == VolumeSpec::Kind::overlay) top = &rootfs.lower.front();
+  if (top != nullptr && ::stat(top->c_str(), &status) == 0) facts.rootfs_owner = status.st_uid;
   return facts;
 }
 

@@ -54,7 +54,7 @@ struct HostFacts {
   // What AppArmor can do here; nothing when the kernel does not enforce it.
   std::optional<AppArmorFeatures> apparmor;
   unsigned last_capability = 40;
-  // Host uid that owns the top of a directory rootfs on disk; nothing for images, devices and missing ones.
+  // Host uid that owns the top of a directory rootfs, or of an overlay's topmost lower one, on disk; nothing for images, devices and missing ones.
   std::optional<uid_t> rootfs_owner;
 };
 

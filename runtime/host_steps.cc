@@ -30,6 +30,8 @@
 #include "runtime/executor.h"
 #include "runtime/id_map.h"
 #include "runtime/link_return.h"
+#include "runtime/locked_mount.h"
+#include "runtime/overlay.h"
 #include "runtime/planner.h"
 #include "runtime/rlimit.h"
 #include "runtime/volumes.h"
@@ -120,26 +122,49 @@ void StartExecutor::perform(const host::EnterMounts&) {
   check(::setns(mounts.get(), CLONE_NEWNS), "cannot enter the supervisor's mount namespace");
 }
 
-void StartExecutor::perform(const host::OpenIdMapNamespace&) {
-  id_map_namespace_ = make_id_map_namespace(plan_->spec.id_map);
+void StartExecutor::perform(const host::OpenIdMapNamespace& step) {
+  id_map_namespaces_.emplace_back(step.map, make_id_map_namespace(step.map));
+}
+
+int StartExecutor::id_map_namespace(const IdMap& map) const {
+  for (const auto& [known, descriptor] : id_map_namespaces_) {
+    if (known == map) return descriptor.get();
+  }
+  throw Error("a mount is id-mapped by a map that was not prepared", EINVAL);
+}
+
+OpenedVolume StartExecutor::mount(const host::MountVolume& step, int id_map) {
+  const Owner owner = inner_root(plan_->spec);
+  const std::string path = rootfs_path();
+  if (step.volume.key != "rootfs") {
+    return mount_below(step.volume, id_map, path, owner.uid, owner.gid);  // goes with the rootfs
+  }
+  if (plan_->spec.rootfs_mount.empty()) {
+    const std::string parent = path.substr(0, path.rfind('/'));
+    push_undo("remove " + path, [path, parent] {
+      remove_directory_if_empty(path);
+      remove_directory_if_empty(parent);
+    });
+    make_directories(path);
+  }
+  OpenedVolume opened = mount_rootfs(step.volume, id_map, path, step.expected_owner, owner);
+  push_undo("unmount " + path,
+            [path] { check(::umount2(path.c_str(), MNT_DETACH), formatted("cannot unmount '{}'", path)); });
+  return opened;
 }
 
 void StartExecutor::perform(const host::MountVolume& step) {
-  const int id_map = step.id_mapped ? id_map_namespace_.get() : -1;
-  if (step.volume.key != "rootfs") {
-    const Owner owner = inner_root(plan_->spec);
-    mount_below(step.volume, id_map, rootfs_path(), owner.uid, owner.gid);
-    return;  // goes with the rootfs
+  const VolumeSpec& volume = step.volume;
+  OpenedVolume opened;
+  if (!step.id_mapped) {
+    opened = mount(step, -1);
+  } else if (volume.disk_ids == DiskIds::other_namespace) {
+    opened = mount(step, open_id_map_namespace(volume.id_map_path, volume.origin).get());
+  } else {
+    opened = mount(step, id_map_namespace(disk_id_map(plan_->spec.id_map, volume)));
   }
-  const std::string path = rootfs_path();
-  const std::string parent = path.substr(0, path.rfind('/'));
-  push_undo("remove " + path, [path, parent] {
-    remove_directory_if_empty(path);
-    remove_directory_if_empty(parent);
-  });
-  plain_rootfs_ = mount_rootfs(step.volume, id_map, path, step.expected_owner);
-  push_undo("unmount " + path,
-            [path] { check(::umount2(path.c_str(), MNT_DETACH), formatted("cannot unmount '{}'", path)); });
+  if (volume.key == "rootfs") plain_rootfs_ = std::move(opened.plain);
+  if (volume.quota) quota_devices_.push_back(std::move(opened.device));
 }
 
 void StartExecutor::perform(const host::PinRootfs&) {
@@ -150,22 +175,52 @@ void StartExecutor::perform(const host::PinRootfs&) {
 void StartExecutor::perform(const host::SetUpGuest&) {
   const UniqueFd plain = std::move(plain_rootfs_);
   if (!options_.set_up_guest) return;
-  if (plain) return options_.set_up_guest(plain.get(), Owner{});
+  if (plain) {
+    const IdMap disk = disk_id_map(plan_->spec.id_map, plan_->spec.rootfs);
+    return options_.set_up_guest(plain.get(), owner_on_disk(disk, inner_root(plan_->spec)));
+  }
   const UniqueFd root = open_file(AT_FDCWD, rootfs_path(), O_PATH | O_DIRECTORY);
   options_.set_up_guest(root.get(), inner_root(plan_->spec));
 }
 
 void StartExecutor::perform(const host::OpenRoot& step) {
-  slots_[step.slot] = clone_mount(AT_FDCWD, rootfs_path(), true);
+  slots_[step.slot] = step.locked ? clone_locked(rootfs_path()) : clone_mount(AT_FDCWD, rootfs_path(), true);
 }
 
 void StartExecutor::perform(const host::BuildDev& step) {
-  slots_[step.slot] = build_dev_tree(plan_->spec);
+  slots_[step.slot] = build_dev_tree(plan_->spec, quota_devices_);
 }
 
 void StartExecutor::perform(const host::OpenSource& step) {
-  auto source = open_bind_source(step.mount, id_map_namespace_.get());
-  if (source) slots_[step.slot] = std::move(*source);
+  const MountSpec& mount = step.mount;
+  try {
+    UniqueFd source;
+    if (!mount.bind) {
+      const std::string directory = plan_->sysroot.path(formatted("var/lib/lxc/{}", plan_->spec.vmid));
+      source = mount_overlay_entry(mount, directory, inner_root(plan_->spec));
+    } else {
+      UniqueFd other;
+      if (!mount.id_map_path.empty()) other = open_id_map_namespace(mount.id_map_path, mount.origin);
+      const bool own = mount.id_mapped && !other;
+      source = open_bind_source(mount, own ? id_map_namespace(plan_->spec.id_map) : other.get());
+    }
+    if (!plan_->spec.id_map.empty() && has_attributes_to_lock(source.get(), mount.recursive)) {
+      source = lock_attributes(source, lock_stage(source.get()));
+    }
+    slots_[step.slot] = std::move(source);
+  } catch (const Error& error) {
+    if (!mount.optional) {
+      throw error.with_origin(mount.origin).with_hint("create the source or add the option 'optional'");
+    }
+  }
+}
+
+// Where the private mount namespace has a directory, or a file, to mount on for a moment.
+std::string StartExecutor::lock_stage(int mount) const {
+  struct stat status {};
+  check(::fstatat(mount, "", &status, AT_EMPTY_PATH), "cannot look at a mount");
+  if (S_ISDIR(status.st_mode)) return rootfs_path();
+  return state_directory(plan_->sysroot, plan_->spec.vmid) + "/" + kUnpublishedState;
 }
 
 void StartExecutor::perform(const host::Spawn& step) {

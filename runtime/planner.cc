@@ -12,6 +12,7 @@
 #include "cgroupv2/device_filter.h"
 #include "runtime/apparmor.h"
 #include "runtime/capabilities.h"
+#include "runtime/id_map.h"
 #include "runtime/link_plan.h"
 #include "runtime/link_return.h"
 #include "runtime/rlimit.h"
@@ -73,7 +74,9 @@ class HostPlanner {
     // What the child needs for its mounts goes first, so that both sides have something to do.
     volumes();
     child_.root = plan_.child.new_slot();
-    add(host::OpenRoot{child_.root}, "open the rootfs as a detached tree");
+    const bool locked = needs_locked_attributes();
+    add(host::OpenRoot{child_.root, locked},
+        formatted("open the rootfs as a detached tree{}", locked ? ", its mounts' attributes locked" : ""));
     if (spec_.autodev) build_dev();
     sources();
     v1_cgroups();
@@ -207,7 +210,7 @@ class HostPlanner {
 
   bool needs_id_mapped_mount(const VolumeSpec& volume) const {
     if (spec_.id_map.empty()) return false;
-    if (volume.disk_ids == DiskIds::container) return true;
+    if (volume.disk_ids != DiskIds::host) return true;
     // A rootfs that root unpacked by hand: its files can only be meant as the container's.
     return volume.key == "rootfs" && facts_->rootfs_owner == uid_t{0} && *spec_.id_map.host_uid(0) != 0;
   }
@@ -215,10 +218,7 @@ class HostPlanner {
   void volumes() {
     std::vector<const VolumeSpec*> all = {&spec_.rootfs};
     for (const auto& volume : spec_.mount_points) all.push_back(&volume);
-    const bool any =
-        std::any_of(all.begin(), all.end(), [&](auto* volume) { return needs_id_mapped_mount(*volume); }) ||
-        std::any_of(spec_.mounts.begin(), spec_.mounts.end(), [](auto& mount) { return mount.id_mapped; });
-    if (any) add(host::OpenIdMapNamespace{}, "make a user namespace for id-mapped mounts");
+    id_map_namespaces(all);
     for (const auto* volume : all) mount(*volume);
     const auto& rootfs = spec_.rootfs;
     if (spec_.id_map.empty() && rootfs.kind == VolumeSpec::Kind::directory && !rootfs.read_only) {
@@ -230,13 +230,57 @@ class HostPlanner {
   void mount(const VolumeSpec& volume) {
     host::MountVolume step{volume, needs_id_mapped_mount(volume), std::nullopt};
     if (volume.key == "rootfs") step.expected_owner = spec_.id_map.host_uid(0);
-    static constexpr const char* kKinds[] = {"directory", "image", "block device"};
+    static constexpr const char* kKinds[] = {"directory", "image", "block device", "overlay"};
+    std::string source = volume.source;
+    if (volume.kind == VolumeSpec::Kind::overlay) source += formatted(" over {}", join(volume.lower, ", "));
     std::string text =
-        formatted("mount {}: {} {} on {}", volume.key, kKinds[static_cast<int>(volume.kind)], volume.source,
-                  volume.key == "rootfs" ? rootfs_mount_path(plan_.sysroot, spec_.vmid) : volume.target);
-    if (step.id_mapped) text += ", id-mapped";
+        formatted("mount {}: {} {} on {}", volume.key, kKinds[static_cast<int>(volume.kind)], source,
+                  volume.key == "rootfs" ? rootfs_mount_path(plan_.sysroot, spec_) : volume.target);
+    for (const auto& [name, value] : volume.fs_options)
+      text += formatted(", {}{}{}", name, value.empty() ? "" : "=", value);
+    if (step.id_mapped) text += ", id-mapped" + disk_ids_text(volume);
     if (volume.read_only) text += ", read-only";
     add(std::move(step), std::move(text), "unmount", volume.origin);
+  }
+
+  // One namespace for each map.
+  void id_map_namespaces(const std::vector<const VolumeSpec*>& volumes) {
+    std::vector<IdMap> made;
+    const auto need = [&](const IdMap& map, const std::string& whose) {
+      if (std::find(made.begin(), made.end(), map) != made.end()) return;
+      made.push_back(map);
+      add(host::OpenIdMapNamespace{map}, formatted("make a user namespace for {}", whose));
+    };
+    const auto own = [](auto& mount) { return mount.id_mapped && mount.id_map_path.empty(); };
+    if (std::any_of(spec_.mounts.begin(), spec_.mounts.end(), own)) need(spec_.id_map, "id-mapped mounts");
+    for (const auto* volume : volumes) {
+      if (!needs_id_mapped_mount(*volume) || volume->disk_ids == DiskIds::other_namespace) continue;
+      const bool ranges = volume->disk_ids == DiskIds::ranges;
+      need(disk_id_map(spec_.id_map, *volume),
+           ranges ? formatted("the id map of {}", volume->key) : "id-mapped mounts");
+    }
+  }
+
+  static std::string disk_ids_text(const VolumeSpec& volume) {
+    if (volume.disk_ids == DiskIds::other_namespace) return " as " + volume.id_map_path;
+    std::string text;
+    if (volume.disk_ids != DiskIds::ranges) return text;
+    for (const auto& range : volume.disk_ranges) {
+      text += formatted(" {}:{}:{}:{}", range.group ? 'g' : 'u', range.inside, range.disk, range.count);
+    }
+    return text;
+  }
+
+  // A container's root could take read-only and other attributes off again, and bring to light what the mounts
+  // in a host's directory cover. What lies on a storage has no attributes but those that the config gives,
+  // and a rootfs is the container's own.
+  bool needs_locked_attributes() const {
+    const auto restricted = [](const VolumeSpec& volume) {
+      return volume.read_only || volume.mount_attributes != 0 || (volume.bind && volume.key != "rootfs");
+    };
+    return !spec_.id_map.empty() &&
+           (restricted(spec_.rootfs) ||
+            std::any_of(spec_.mount_points.begin(), spec_.mount_points.end(), restricted));
   }
 
   void build_dev() {
@@ -245,19 +289,29 @@ class HostPlanner {
     add(host::BuildDev{child_.dev},
         formatted("make /dev: tmpfs of {} bytes with full null random tty urandom zero, owned by {}:{}",
                   spec_.dev_size, owner.uid, owner.gid));
+    for (const auto& device : spec_.passed_devices) {
+      plan_.host.back().text += formatted(", {} {} mode {:04o} of {}:{} inside", device.key, device.path,
+                                          device.mode, device.uid, device.gid);
+    }
   }
 
   void sources() {
     for (const auto& mount : spec_.mounts) {
-      const bool opened = mount.bind && !mount.source_in_root;
+      const bool overlay = !mount.bind && mount.type.starts_with("overlay");
+      const bool opened = overlay || (mount.bind && !mount.source_in_root);
       const Slot slot = opened ? plan_.child.new_slot() : kNoSlot;
       child_.sources.emplace_back(mount, slot);
       if (!opened) continue;
-      add(host::OpenSource{slot, mount},
-          formatted("open the source {} of the mount on {}{}", mount.source, mount.target,
-                    mount.id_mapped ? ", id-mapped" : ""),
-          "", mount.origin);
+      add(host::OpenSource{slot, mount}, source_text(mount), "", mount.origin);
     }
+  }
+
+  static std::string source_text(const MountSpec& mount) {
+    if (!mount.bind) return formatted("make the overlay of the mount on {}", mount.target);
+    std::string text = formatted("open the source {} of the mount on {}", mount.source, mount.target);
+    if (mount.id_mapped) text += ", id-mapped";
+    if (!mount.id_map_path.empty()) text += " as " + mount.id_map_path;
+    return text;
   }
 
   // The v1 hierarchies that have limits: the child joins them itself.

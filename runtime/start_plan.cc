@@ -20,6 +20,10 @@ std::string rootfs_mount_path(const Sysroot& sysroot, std::uint32_t vmid) {
   return sysroot.path(formatted("var/lib/lxc/{}/rootfs", vmid));
 }
 
+std::string rootfs_mount_path(const Sysroot& sysroot, const ContainerSpec& spec) {
+  return spec.rootfs_mount.empty() ? rootfs_mount_path(sysroot, spec.vmid) : spec.rootfs_mount;
+}
+
 std::string print_plan(const StartPlan& plan) {
   std::string text = formatted(
       "# start of CT {}: the host's steps, then the child's; those of 'side' run beside the others of\n"

@@ -42,8 +42,11 @@ struct LoadAppArmorProfile {
 };
 // The supervisor's private mount namespace, where the volumes are mounted.
 struct EnterMounts {};
-// A user namespace with the container's id map that lives only for the id-mapped mounts.
-struct OpenIdMapNamespace {};
+// A user namespace with this map (the container's, or that of one volume's disk) that lives only for the
+// id-mapped mounts.
+struct OpenIdMapNamespace {
+  IdMap map;
+};
 struct MountVolume {
   VolumeSpec volume;
   bool id_mapped = false;
@@ -55,6 +58,7 @@ struct PinRootfs {};
 struct SetUpGuest {};
 struct OpenRoot {
   Slot slot = kNoSlot;
+  bool locked = false;  // read-only and other attributes of its mounts stay (runtime/locked_mount.h)
 };
 struct BuildDev {
   Slot slot = kNoSlot;
@@ -177,8 +181,10 @@ struct StartPlan {
   ContainerState state;  // the record to write, without the processes' identities
 };
 
-// Where a container's rootfs is mounted in the supervisor's private mount namespace.
+// Where a container's rootfs is mounted in the supervisor's private mount namespace, unless its spec says
+// otherwise (lxc.rootfs.mount).
 std::string rootfs_mount_path(const Sysroot& sysroot, std::uint32_t vmid);
+std::string rootfs_mount_path(const Sysroot& sysroot, const ContainerSpec& spec);
 
 // The plan as people read it: one line a step, with its config line and its undo.
 std::string print_plan(const StartPlan& plan);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "runtime/id_map.h"
 #include "runtime/link_plan.h"
 
 namespace hutch {
@@ -107,10 +108,38 @@ void check_mounts(const ContainerSpec& spec) {
       refuse(mount.origin, formatted("the mount target '{}' leaves the container", mount.target),
              "use a path without '..'");
     }
+    if (!mount.id_map_path.empty() && !mount.bind) {
+      refuse(mount.origin, "idmap= needs a bind mount", "remove the option");
+    }
     if (mount.id_mapped && (!mount.bind || spec.id_map.empty())) {
       refuse(mount.origin, "idmap= needs a bind mount in a container with an id map", "remove the option");
     }
   }
+}
+
+void check_devices(const ContainerSpec& spec) {
+  for (const auto& device : spec.passed_devices) {
+    if (!spec.autodev) {
+      refuse(device.origin,
+             formatted("{}: a container without a /dev of its own gets no devices", device.key),
+             "remove lxc.autodev or the device");
+    }
+    if (!device.path.starts_with("/dev/") || escapes(device.path)) {
+      refuse(device.origin, formatted("{}: '{}' is not a path below /dev", device.key, device.path),
+             "use a path such as /dev/ttyUSB0");
+    }
+    if (!spec.id_map.host_uid(device.uid) || !spec.id_map.host_gid(device.gid)) {
+      refuse(device.origin,
+             formatted("{}: the id map does not map {}:{}", device.key, device.uid, device.gid),
+             "choose an owner that exists inside");
+    }
+  }
+}
+
+// Maps that cannot be are refused before anything is made.
+void check_disk_ids(const ContainerSpec& spec) {
+  disk_id_map(spec.id_map, spec.rootfs);
+  for (const auto& volume : spec.mount_points) disk_id_map(spec.id_map, volume);
 }
 
 void check_apparmor(const ContainerSpec& spec, const HostFacts& facts) {
@@ -142,6 +171,8 @@ void validate(const ContainerSpec& spec, const HostFacts& facts) {
   check_links(spec, facts);
   check_host_network(spec);
   check_mounts(spec);
+  check_devices(spec);
+  check_disk_ids(spec);
   check_apparmor(spec, facts);
 }
 

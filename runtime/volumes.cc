@@ -1,11 +1,17 @@
 #include "runtime/volumes.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/nsfs.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 
 #include <cerrno>
+#include <memory>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -14,28 +20,65 @@
 #include "base/mount.h"
 #include "base/text.h"
 #include "runtime/fs_identity.h"
+#include "runtime/overlay.h"
 
 namespace hutch {
-
-namespace {
 
 std::uint64_t attributes_of(const VolumeSpec& volume) {
   return volume.mount_attributes | (volume.read_only ? MOUNT_ATTR_RDONLY : 0U);
 }
 
+std::uint64_t propagation_flag(Propagation propagation) {
+  switch (propagation) {
+    case Propagation::unchanged: return 0;
+    case Propagation::shared: return MS_SHARED;
+    case Propagation::slave: return MS_SLAVE;
+    case Propagation::private_: return MS_PRIVATE;
+    case Propagation::unbindable: return MS_UNBINDABLE;
+  }
+  return 0;
+}
+
+namespace {
+
+// A kernel without quotas ignores their options, and disk use would not be limited.
+void check_quota(const VolumeSpec& volume) {
+  if (volume.quota && !path_exists(AT_FDCWD, "/proc/sys/fs/quota")) {
+    throw Error(formatted("{}: this kernel has no disk quota (CONFIG_QUOTA)", volume.key), EOPNOTSUPP,
+                "remove quota=1 or use another kernel");
+  }
+}
+
+void check_quota_type(const VolumeSpec& volume, int mount) {
+  struct statfs status {};
+  check(::fstatfs(mount, &status), formatted("cannot look at the file system of '{}'", volume.source));
+  if (status.f_type != EXT4_SUPER_MAGIC) {
+    throw Error(
+        formatted("{}: quota=1 needs an ext4 file system, '{}' has another", volume.key, volume.source),
+        EOPNOTSUPP, "remove quota=1");
+  }
+}
+
 OpenedVolume open_block_device(const VolumeSpec& volume, const std::string& device, bool plain_too) {
   OpenedVolume opened;
+  opened.device = device;
+  check_quota(volume);
   opened.mount = mount_block_device(device, volume.fs_options, attributes_of(volume));
+  if (volume.quota) check_quota_type(volume, opened.mount.get());
   if (plain_too) opened.plain = mount_block_device(device, volume.fs_options, attributes_of(volume));
   return opened;
 }
 
 OpenedVolume open_directory(const VolumeSpec& volume, bool plain_too) {
-  const UniqueFd source = open_file(AT_FDCWD, volume.source, O_PATH | O_DIRECTORY);
+  // A host directory that the config names: whoever could make a symlink on the way would choose another.
+  const UniqueFd source = open_file(AT_FDCWD, volume.source, O_PATH | O_DIRECTORY, 0,
+                                    volume.bind ? Resolve::host_no_symlinks : Resolve::host);
   OpenedVolume opened;
   opened.mount = clone_mount(source.get(), "", volume.bind);
-  if (attributes_of(volume) != 0)
-    set_mount_attributes(opened.mount.get(), attributes_of(volume), 0, volume.bind);
+  if ((attributes_of(volume) | volume.mount_attributes_clear) != 0) {
+    set_mount_attributes(opened.mount.get(), attributes_of(volume), volume.mount_attributes_clear,
+                         volume.bind);
+  }
   if (plain_too) opened.plain = clone_mount(source.get(), "", volume.bind);
   return opened;
 }
@@ -48,6 +91,7 @@ OpenedVolume open_unmapped(const VolumeSpec& volume, bool plain_too) {
       return open_block_device(volume, loop.path, plain_too);
     }
     case VolumeSpec::Kind::block_device: return open_block_device(volume, volume.source, plain_too);
+    case VolumeSpec::Kind::overlay: break;  // only a rootfs, see mount_rootfs
   }
   throw Error(formatted("cannot mount {}", volume.key), EINVAL);
 }
@@ -103,13 +147,24 @@ OpenedVolume open_volume(const VolumeSpec& volume, int id_map_fd) {
   }
 }
 
-UniqueFd mount_rootfs(const VolumeSpec& volume, int id_map_fd, const std::string& path,
-                      std::optional<uid_t> expected_owner) {
-  make_directories(path);
-  OpenedVolume opened = open_volume(volume, id_map_fd);
+OpenedVolume mount_rootfs(const VolumeSpec& volume, int id_map_fd, const std::string& path,
+                          std::optional<uid_t> expected_owner, const Owner& inner_root) {
+  OpenedVolume opened;
+  if (volume.kind == VolumeSpec::Kind::overlay) {
+    try {
+      opened.mount = mount_overlay(volume, id_map_fd, path, inner_root);
+    } catch (const Error& error) {
+      throw error.with_context(formatted("cannot mount {}", volume.key)).with_origin(volume.origin);
+    }
+  } else {
+    opened = open_volume(volume, id_map_fd);
+  }
   if (expected_owner) check_owner(opened.mount.get(), volume, *expected_owner);
   attach_mount(opened.mount.get(), AT_FDCWD, path);
-  return std::move(opened.plain);
+  if (const auto flag = propagation_flag(volume.propagation); flag != 0)
+    set_mount_propagation(opened.mount.get(), flag, volume.propagation_recursive);
+  opened.mount.reset();
+  return opened;
 }
 
 UniqueFd open_pin(const std::string& directory) {
@@ -124,8 +179,30 @@ UniqueFd open_pin(const std::string& directory) {
   return pin;
 }
 
-void mount_below(const VolumeSpec& volume, int id_map_fd, const std::string& rootfs, uid_t owner,
-                 gid_t group) {
+std::function<void()> take_attributes(int mount_fd, int covered_fd) {
+  struct stat covered {
+  }, top{};
+  check(::fstatat(covered_fd, "", &covered, AT_EMPTY_PATH), "cannot look at the covered directory");
+  check(::fstatat(mount_fd, "", &top, AT_EMPTY_PATH), "cannot look at the volume's top");
+  struct statfs file_system {};
+  check(::fstatfs(mount_fd, &file_system), "cannot look at the volume's file system");
+  const auto directory =
+      std::make_shared<UniqueFd>(open_file(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  const auto become = [directory](const struct stat& wanted) {
+    check(::fchown(directory->get(), wanted.st_uid, wanted.st_gid),
+          "cannot give the volume the owner of the directory that it covers");
+    check(::fchmod(directory->get(), wanted.st_mode & 07777),
+          "cannot give the volume the mode of the directory that it covers");
+  };
+  const bool same = covered.st_uid == top.st_uid && covered.st_gid == top.st_gid &&
+                    (covered.st_mode & 07777) == (top.st_mode & 07777);
+  if (same || (file_system.f_flags & ST_RDONLY) != 0) return [] {};
+  become(covered);
+  return [become, top] { become(top); };
+}
+
+OpenedVolume mount_below(const VolumeSpec& volume, int id_map_fd, const std::string& rootfs, uid_t owner,
+                         gid_t group) {
   try {
     const UniqueFd root = open_file(AT_FDCWD, rootfs, O_PATH | O_DIRECTORY);
     UniqueFd target;
@@ -133,26 +210,35 @@ void mount_below(const VolumeSpec& volume, int id_map_fd, const std::string& roo
       const FsIdentity inner_root(owner, group);
       target = make_directories_inside(root.get(), volume.target);
     }
-    const OpenedVolume opened = open_volume(volume, id_map_fd);
+    OpenedVolume opened = open_volume(volume, id_map_fd);
+    if (volume.keep_attributes) take_attributes(opened.mount.get(), target.get());
     attach_mount(opened.mount.get(), target.get(), "");
+    opened.mount.reset();
+    return opened;
   } catch (const Error& error) {
     throw error.with_origin(volume.origin);
   }
 }
 
-std::optional<UniqueFd> open_bind_source(const MountSpec& mount, int id_map_fd) {
+UniqueFd open_bind_source(const MountSpec& mount, int id_map_fd) {
   const std::string path = mount.source.starts_with('/') ? mount.source : "/" + mount.source;
+  const UniqueFd source = open_file(AT_FDCWD, path, O_PATH);
+  UniqueFd tree = clone_mount(source.get(), "", mount.recursive);
+  if ((mount.attributes_set | mount.attributes_clear) != 0) {
+    set_mount_attributes(tree.get(), mount.attributes_set, mount.attributes_clear, mount.recursive);
+  }
+  if (id_map_fd >= 0) set_mount_id_map(tree.get(), id_map_fd, mount.recursive);
+  return tree;
+}
+
+UniqueFd open_id_map_namespace(const std::string& path, const Origin& origin) {
   try {
-    const UniqueFd source = open_file(AT_FDCWD, path, O_PATH);
-    UniqueFd tree = clone_mount(source.get(), "", mount.recursive);
-    if ((mount.attributes_set | mount.attributes_clear) != 0) {
-      set_mount_attributes(tree.get(), mount.attributes_set, mount.attributes_clear, mount.recursive);
-    }
-    if (mount.id_mapped) set_mount_id_map(tree.get(), id_map_fd, mount.recursive);
-    return tree;
+    UniqueFd descriptor = open_file(AT_FDCWD, path, O_RDONLY);
+    const int type = ::ioctl(descriptor.get(), NS_GET_NSTYPE);
+    if (type != CLONE_NEWUSER) throw Error(formatted("'{}' is not a user namespace", path), EINVAL);
+    return descriptor;
   } catch (const Error& error) {
-    if (mount.optional) return std::nullopt;
-    throw error.with_origin(mount.origin).with_hint("create the source or add the option 'optional'");
+    throw error.with_origin(origin).with_hint("name one like /proc/<pid>/ns/user");
   }
 }
 
