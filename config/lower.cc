@@ -214,9 +214,11 @@ LoweringResult lower(const ContainerConfig& config, const LoweringContext& conte
   report_unused_options(lowering);
   lower_raw_entries(lowering);
   lower_fstab(lowering);
+  lower_cgroup_v1(lowering);
+  lower_cgroup_paths(lowering);
+  lower_namespaces(lowering);
 
   lowering.spec.unprivileged = lowering.unprivileged;
-  lowering.spec.namespaces.user = lowering.unprivileged;
   check_id_map(lowering);
   check_host_name(lowering);
   return {std::move(lowering.spec), std::move(lowering.diagnostics)};
