@@ -370,4 +370,8 @@ void Group::remove(std::chrono::milliseconds timeout) const {
   for (const auto& hierarchy : layout_.v1_hierarchies()) remove_with_parents(hierarchy, path_, deadline);
 }
 
+void remove_empty_group(const std::string& hierarchy, const std::string& path) {
+  remove_parents(hierarchy, path + "/below");
+}
+
 }  // namespace hutch::cgroupv2

@@ -11,6 +11,7 @@
 #include "base/format.h"
 #include "cli/commands.h"
 #include "cli/container_file.h"
+#include "cli/destruction.h"
 #include "config/property_formats.h"
 #include "runtime/state.h"
 #include "runtime/stop.h"
@@ -57,8 +58,9 @@ std::set<std::string> all_volumes(const config::ContainerConfig& config) {
 
 class VolumeRemoval {
  public:
-  explicit VolumeRemoval(CommandContext& context)
+  VolumeRemoval(CommandContext& context, std::uint32_t vmid)
       : context_(context),
+        vmid_(vmid),
         storages_(
             StorageConfig::load(context.sysroot(), [&](const std::string& text) { context.warn(text); })) {}
 
@@ -71,9 +73,8 @@ class VolumeRemoval {
       id = parse_volume_id(text);
       storage.emplace(storages_.dir(id.storage), context_.sysroot());
       const FileVolume volume = parse_file_volume(id);
-      if (volume.owner != context_.vmid()) {
-        context_.warn(
-            formatted("volume '{}' does not belong to CT {} and is left alone", text, context_.vmid()));
+      if (volume.owner != vmid_) {
+        context_.warn(formatted("volume '{}' does not belong to CT {} and is left alone", text, vmid_));
         return;
       }
     } catch (const Error& error) {
@@ -86,12 +87,13 @@ class VolumeRemoval {
   void free_unreferenced() {
     for (const auto& name : storages_.enabled_dirs()) {
       const DirStorage storage(storages_.dir(name), context_.sysroot());
-      for (const auto& found : storage.list(context_.vmid())) storage.free(found.id);
+      for (const auto& found : storage.list(vmid_)) storage.free(found.id);
     }
   }
 
  private:
   CommandContext& context_;
+  std::uint32_t vmid_;
   StorageConfig storages_;
 };
 
@@ -108,8 +110,7 @@ void remove_file(const std::string& path) {
   if (::unlink(path.c_str()) < 0 && errno != ENOENT) throw_errno(formatted("cannot remove '{}'", path));
 }
 
-void remove_run_files(CommandContext& context) {
-  const std::uint32_t vmid = context.vmid();
+void remove_run_files(CommandContext& context, std::uint32_t vmid) {
   const std::string directory = context.sysroot().path(formatted("var/lib/lxc/{}", vmid));
   remove_empty_directory(context, directory + "/rootfs");
   remove_file(directory + "/config");
@@ -141,14 +142,9 @@ void stop_if_running(CommandContext& context) {
 
 }  // namespace
 
-int command_destroy(CommandContext& context) {
-  const ConfigStore store(context.sysroot());
-  const std::uint32_t vmid = context.vmid();
-  refuse(load_config(context, store, vmid));
-  stop_if_running(context);
-  context.enter_worker();
-
-  const auto file_lock = store.lock(vmid, context.err());
+void destroy_stopped(CommandContext& context, const ConfigStore& store, std::uint32_t vmid,
+                     bool unreferenced) {
+  if (!store.exists(vmid)) return;
   // Read again: another command may have changed it before the lock was ours.
   auto config = load_config(context, store, vmid, false);
   refuse(config);
@@ -160,11 +156,22 @@ int command_destroy(CommandContext& context) {
   // The volumes stay named in it, so that a destroy that fails below can be repeated.
   config.main.set("lock", "destroyed");
   store.write(vmid, config::write_config(config));
-  VolumeRemoval removal(context);
+  VolumeRemoval removal(context, vmid);
   for (const auto& volume : all_volumes(config)) removal.free(volume);
-  if (context.options().flag("destroy-unreferenced-disks")) removal.free_unreferenced();
-  remove_run_files(context);
+  if (unreferenced) removal.free_unreferenced();
+  remove_run_files(context, vmid);
   store.remove(vmid);
+}
+
+int command_destroy(CommandContext& context) {
+  const ConfigStore store(context.sysroot());
+  const std::uint32_t vmid = context.vmid();
+  refuse(load_config(context, store, vmid));
+  stop_if_running(context);
+  context.enter_worker();
+
+  const auto file_lock = store.lock(vmid, context.err());
+  destroy_stopped(context, store, vmid, context.options().flag("destroy-unreferenced-disks"));
   if (context.options().flag("purge"))
     context.notice(formatted("purging CT {} from related configurations..", vmid));
   return 0;

@@ -10,6 +10,8 @@
 #include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/command_table.h"
+#include "cli/destruction.h"
+#include "runtime/seccomp_proxy.h"
 #include "runtime/stop.h"
 #include "runtime/supervisor.h"
 
@@ -98,13 +100,25 @@ int run_command(const CommandRow& row, const std::vector<std::string>& words, Co
   }
 }
 
+// A container that was to be gone when it has stopped.
+void destroy_ephemeral(const Sysroot& sysroot, std::uint32_t vmid, std::FILE* out, std::FILE* err) {
+  CommandContext context(sysroot, out, err);
+  const ConfigStore store(sysroot);
+  const auto lock = store.lock(vmid, err);
+  destroy_stopped(context, store, vmid, false);
+}
+
 // `pct container-ended <vmid> [<command> ...]`: this process was a container's supervisor
 // (runtime/supervisor.h).
 int finish_supervision(const std::vector<std::string>& words, std::FILE* out, std::FILE* err) {
   const auto vmid = words.size() > 1 ? parse_unsigned(words[1]) : std::nullopt;
   if (!vmid) throw Error(formatted("'{}' needs a vmid", kContainerEnded), EINVAL);
-  clean_up_as_supervisor(Sysroot::from_environment(), static_cast<std::uint32_t>(*vmid));
-  if (words.size() == 2) return 0;
+  const Sysroot sysroot = Sysroot::from_environment();
+  const auto ended = clean_up_as_supervisor(sysroot, static_cast<std::uint32_t>(*vmid));
+  if (words.size() == 2) {
+    if (ended && ended->to_be_destroyed) destroy_ephemeral(sysroot, static_cast<std::uint32_t>(*vmid), out, err);
+    return 0;
+  }
   sigset_t none;
   ::sigemptyset(&none);
   check(::sigprocmask(SIG_SETMASK, &none, nullptr), "cannot unblock signals");
@@ -128,6 +142,7 @@ int run_command_line(const std::vector<std::string>& words, std::FILE* out, std:
     if (global.used == words.size()) return unknown_command(err, "no command specified");
     const std::string& name = words[global.used];
     if (name == kContainerEnded && global.used == 0) return finish_supervision(words, out, err);
+    if (name == kSeccompProxy && global.used == 0) return run_seccomp_proxy({words.begin() + 1, words.end()});
     const CommandRow* row = find_command(name);
     if (row == nullptr) return unknown_command(err, formatted("unknown command 'pct {}'", name));
     CommandContext context(global.root ? Sysroot(*global.root) : Sysroot::from_environment(), out, err);

@@ -11,6 +11,10 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/text.h"
+#include "cli/config_store.h"
+#include "cli/container_file.h"
+#include "config/value_types.h"
 #include "storage/dir_storage.h"
 #include "storage/storage_config.h"
 #include "storage/volume_id.h"
@@ -56,6 +60,34 @@ config::HostFile file_at(const std::string& path) {
   return S_ISBLK(status.st_mode) ? config::HostFile::block_device : config::HostFile::other;
 }
 
+std::optional<std::uint32_t> find_container(const Sysroot& sysroot, const std::string& name) {
+  const ConfigStore store(sysroot);
+  if (const auto vmid = config::parse_vmid(name)) {
+    return store.exists(*vmid) ? vmid : std::nullopt;
+  }
+  std::optional<std::uint32_t> found;
+  for (const auto vmid : store.list()) {
+    config::Diagnostics ignored;
+    const auto config = config::read_config(store.read(vmid), store.display_path(vmid), vmid, ignored);
+    if (container_name(config) != name) continue;
+    if (found) {
+      throw Error(formatted("CT {} and CT {} are both named '{}'", *found, vmid, name), 0, "use the vmid");
+    }
+    found = vmid;
+  }
+  return found;
+}
+
+// The line of the cgroup2 tree in /proc/self/cgroup is "0::/path" (cgroups(7)).
+std::string own_cgroup() {
+  constexpr std::string_view kUnified = "0::/";
+  const std::string groups = read_file(AT_FDCWD, "/proc/self/cgroup");
+  for (const auto line : split(groups, '\n')) {
+    if (line.starts_with(kUnified)) return std::string(line.substr(kUnified.size()));
+  }
+  throw Error("this process is in no group of the cgroup2 tree", ENOENT);
+}
+
 }  // namespace
 
 config::LoweringContext make_lowering_context(const Sysroot& sysroot, std::uint32_t vmid) {
@@ -68,6 +100,8 @@ config::LoweringContext make_lowering_context(const Sysroot& sysroot, std::uint3
       };
   context.device_at = device_at;
   context.file_at = file_at;
+  context.container_named = [sysroot](const std::string& name) { return find_container(sysroot, name); };
+  context.own_cgroup = own_cgroup;
   context.read_file = [](const std::string& path) { return read_file(AT_FDCWD, path); };
   return context;
 }

@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "cli/commands.h"
 #include "cli/container_file.h"
+#include "cli/destruction.h"
 
 namespace hutch::cli {
 
@@ -24,6 +25,14 @@ ContainerState running_state(const CommandContext& context) {
   return std::move(*state);
 }
 
+// For a supervisor that was killed, with us or before: one that lived has done it.
+void destroy_if_ephemeral(CommandContext& context, const ConfigStore& store, const ContainerState& state) {
+  if (!state.ephemeral) return;
+  const auto lock = store.lock(context.vmid(), context.err());
+  if (find_running(context.sysroot(), context.vmid())) return;
+  destroy_stopped(context, store, context.vmid(), false);
+}
+
 }  // namespace
 
 int command_stop(CommandContext& context) {
@@ -33,7 +42,10 @@ int command_stop(CommandContext& context) {
   if (!context.options().flag("skiplock")) check_config_lock(config, "mounted");
   const ContainerState state = running_state(context);
   context.enter_worker();
+  // The lock is ours, so the supervisor could not destroy an ephemeral container.
+  keep_ephemeral(context.sysroot(), state);
   kill_container(context.sysroot(), state);
+  if (state.ephemeral) destroy_stopped(context, store, context.vmid(), false);
   return 0;
 }
 
@@ -47,11 +59,15 @@ int command_shutdown(CommandContext& context) {
   }
   // Without the lock: a minute's wait must not keep `pct stop` and `pct unlock` out.
   context.enter_worker();
-  if (halt_container(context.sysroot(), state, timeout_of(context))) return 0;
+  if (halt_container(context.sysroot(), state, timeout_of(context))) {
+    destroy_if_ephemeral(context, store, state);
+    return 0;
+  }
   if (!context.options().flag("forceStop")) {
     throw Error("container did not stop", 0, formatted("'pct stop {}' kills it", context.vmid()));
   }
   kill_container(context.sysroot(), state);
+  destroy_if_ephemeral(context, store, state);
   return 0;
 }
 
@@ -64,6 +80,7 @@ int command_reboot(CommandContext& context) {
     state = running_state(context);
   }
   context.enter_worker();
+  keep_ephemeral(context.sysroot(), state);
   if (!halt_container(context.sysroot(), state, timeout_of(context)))
     kill_container(context.sysroot(), state);
   CommandContext start = context.nested({std::to_string(context.vmid())});

@@ -216,9 +216,11 @@ LoweringResult lower(const ContainerConfig& config, const LoweringContext& conte
   lower_raw_entries(lowering);
   finish_networks(lowering);
   lower_fstab(lowering);
+  lower_cgroup_v1(lowering);
+  lower_cgroup_paths(lowering);
+  lower_namespaces(lowering);
 
   lowering.spec.unprivileged = lowering.unprivileged;
-  lowering.spec.namespaces.user = lowering.unprivileged;
   check_id_map(lowering);
   check_host_name(lowering);
   return {std::move(lowering.spec), std::move(lowering.diagnostics)};

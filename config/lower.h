@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "config/container_config.h"
@@ -43,6 +44,12 @@ struct LoweringContext {
   std::function<HostDevice(const std::string& path)> device_at;
   // What is at a host path (`lxc.rootfs.path`); without the function everything is a directory.
   std::function<HostFile(const std::string& path)> file_at;
+  // The vmid of the container of this host that is named so: its vmid in digits, or its host name. Unset: none
+  // is known.
+  std::function<std::optional<std::uint32_t>(const std::string& name)> container_named;
+  // The caller's own group on the cgroup2 tree, relative to its root ("" for the root itself), for
+  // `lxc.cgroup.relative`.
+  std::function<std::string()> own_cgroup;
 };
 
 struct LoweringResult {

@@ -164,6 +164,28 @@ void set_signal(Lowering& lowering, const RawEntry& entry) {
   if (!signal) bad_value(entry, "a signal such as SIGTERM, SIGRTMIN+3 or a number");
 }
 
+// LXC's default is SIGKILL. Here a container outlives its supervisor unless a line says otherwise: every
+// command works without one (runtime/stop.h).
+void set_parent_death_signal(Lowering& lowering, const RawEntry& entry) {
+  auto& signal = lowering.spec.parent_death_signal;
+  if (entry.value.empty() || entry.value == "0") return signal.reset();
+  signal = parse_signal(entry.value);
+  if (!signal) bad_value(entry, "a signal such as SIGKILL, or 0");
+}
+
+void check_monitor_unshare(Lowering& lowering, const RawEntry& entry) {
+  if (!entry.value.empty() && c_number(entry) == 0) {
+    lowering.warn(entry.origin,
+                  formatted("'{}': the supervisor has a mount namespace of its own all the same", entry.key));
+  }
+}
+
+// What a start without a command of its own runs in LXC's other mode, which containers here have not: checked
+// and kept, without effect on a start, as there.
+void check_execute_command(Lowering&, const RawEntry& entry) {
+  if (!entry.value.empty()) split_command(entry.value, entry.key, entry.origin);
+}
+
 void set_rlimit(Lowering& lowering, const RawEntry& entry) {
   auto& rlimits = lowering.spec.rlimits;
   const auto name = rlimit_name(entry);
@@ -179,6 +201,16 @@ void set_rlimit(Lowering& lowering, const RawEntry& entry) {
       colon == std::string_view::npos ? limit.soft : parse_rlimit(entry, trim(value.substr(colon + 1)));
   if (is_above(limit.soft, limit.hard)) bad_value(entry, "a limit whose soft part is below its hard part");
   rlimits.push_back(std::move(limit));
+}
+
+void clear_rlimits(Lowering& lowering, const RawEntry& entry) {
+  if (!entry.value.empty()) bad_value(entry, "empty, which takes all of them away");
+  lowering.spec.rlimits.clear();
+}
+
+void clear_sysctls(Lowering& lowering, const RawEntry& entry) {
+  if (!entry.value.empty()) bad_value(entry, "empty, which takes all of them away");
+  lowering.spec.sysctls.clear();
 }
 
 void set_sysctl(Lowering& lowering, const RawEntry& entry) {

@@ -60,8 +60,9 @@ void set_tty_directory(Lowering& lowering, const RawEntry& entry) {
   lowering.spec.tty_directory = entry.value;
 }
 
+// Empty: none is set, and the container begins with the host's name.
 void set_host_name(Lowering& lowering, const RawEntry& entry) {
-  if (!entry.value.empty()) lowering.spec.hostname = entry.value;
+  lowering.spec.hostname = entry.value;
 }
 
 void set_apparmor_profile(Lowering& lowering, const RawEntry& entry) {
@@ -78,14 +79,6 @@ void add_apparmor_rule(Lowering& lowering, const RawEntry& entry) {
 
 void set_apparmor_nesting(Lowering& lowering, const RawEntry& entry) {
   lowering.spec.apparmor.allow_nesting = lowering.spec.nesting_mounts = c_boolean(entry);
-}
-
-void check_selinux_context(Lowering& lowering, const RawEntry& entry) {
-  if (entry.value.empty() || entry.value == "unconfined_t") return;
-  lowering.refuse(entry.origin,
-                  formatted("'{}' is not honoured by this version, and without it the container would "
-                            "run in another SELinux domain",
-                            entry.key));
 }
 
 void set_dev_size(Lowering& lowering, const RawEntry& entry) {
@@ -113,6 +106,22 @@ void must_be_honoured(Lowering& lowering, const RawEntry& entry) {
                             entry.key));
 }
 
+void no_effect_needed(Lowering&, const RawEntry&) {}
+
+// For starting at boot, beside `onboot` and `startup`: nothing to do at a start itself.
+void check_boolean(Lowering&, const RawEntry& entry) {
+  c_boolean(entry);
+}
+void check_number(Lowering&, const RawEntry& entry) {
+  c_number(entry);
+}
+void check_signed_number(Lowering&, const RawEntry& entry) {
+  RawEntry number = entry;
+  if (number.value.starts_with('-')) number.value.erase(0, 1);
+  if (number.value.empty() && !entry.value.empty()) bad_value(entry, "a number");
+  c_number(number, INT32_MAX);
+}
+
 struct RawKeyRow {
   std::string_view name;
   RawKeyFunction apply;
@@ -132,13 +141,23 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.autodev.tmpfs.size", set_dev_size},
     {"lxc.cap.drop", set_capability_drop},
     {"lxc.cap.keep", set_capability_keep},
+    {"lxc.cgroup.dir", set_cgroup_path},
+    {"lxc.cgroup.dir.container", set_cgroup_path},
+    {"lxc.cgroup.dir.container.inner", set_cgroup_path},
+    {"lxc.cgroup.dir.monitor", set_cgroup_path},
+    {"lxc.cgroup.dir.monitor.pivot", set_cgroup_path},
+    {"lxc.cgroup.relative", set_cgroup_relative},
+    {"lxc.cgroup2", clear_cgroup_files},
     {"lxc.console.logfile", not_honoured},
     {"lxc.console.path", set_console_path},
     {"lxc.devtty.dir", set_tty_directory},
     {"lxc.environment", set_environment},
     {"lxc.environment.hooks", not_honoured},
     {"lxc.environment.runtime", set_environment},
-    {"lxc.group", not_honoured},
+    {"lxc.ephemeral",
+     [](Lowering& lowering, const RawEntry& entry) { lowering.spec.ephemeral = c_boolean(entry); }},
+    {"lxc.execute.cmd", check_execute_command},
+    {"lxc.group", no_effect_needed},
     {"lxc.hook.autodev", must_be_honoured},
     {"lxc.hook.clone", not_honoured},
     {"lxc.hook.destroy", must_be_honoured},
@@ -172,14 +191,23 @@ constexpr RawKeyRow kRawKeys[] = {
      }},
     {"lxc.kmsg",
      [](Lowering& lowering, const RawEntry& entry) { lowering.spec.kmsg_link = c_boolean(entry); }},
+    {"lxc.keyring.session",
+     [](Lowering& lowering, const RawEntry& entry) {
+       lowering.spec.new_keyring = entry.value.empty() || c_boolean(entry);
+     }},
     {"lxc.log.file", not_honoured},
     {"lxc.log.level", not_honoured},
+    {"lxc.monitor.signal.pdeath", set_parent_death_signal},
+    {"lxc.monitor.unshare", check_monitor_unshare},
     {"lxc.mount.auto", set_mount_auto},
     {"lxc.mount.entry", set_mount_entry},
     {"lxc.mount.fstab", [](Lowering& lowering, const RawEntry& entry) { lowering.fstab = entry; }},
     {"lxc.net", clear_networks},
+    {"lxc.namespace.clone", set_namespace_clone},
+    {"lxc.namespace.keep", set_namespace_keep},
     {"lxc.no_new_privs",
      [](Lowering& lowering, const RawEntry& entry) { lowering.spec.no_new_privs = c_boolean(entry); }},
+    {"lxc.prlimit", clear_rlimits},
     {"lxc.pty.max",
      [](Lowering& lowering, const RawEntry& entry) {
        lowering.spec.pty_max = static_cast<std::uint32_t>(c_number(entry));
@@ -190,16 +218,25 @@ constexpr RawKeyRow kRawKeys[] = {
     // Read when the volumes are lowered.
     {"lxc.rootfs.options", no_effect_needed},
     {"lxc.rootfs.path", no_effect_needed},
-    {"lxc.seccomp.notify.cookie", not_honoured},
-    {"lxc.seccomp.notify.proxy", must_be_honoured},
+    {"lxc.sched.core",
+     [](Lowering& lowering, const RawEntry& entry) { lowering.spec.core_scheduling = c_boolean(entry); }},
+    // A filter of our own is loaded in any case, on top of the starter's.
+    {"lxc.seccomp.allow_nesting", check_boolean},
+    {"lxc.seccomp.notify.cookie",
+     [](Lowering& lowering, const RawEntry& entry) { lowering.spec.seccomp.notify_cookie = entry.value; }},
+    {"lxc.seccomp.notify.proxy", set_seccomp_proxy},
     {"lxc.seccomp.profile", set_seccomp_profile},
-    {"lxc.selinux.context", check_selinux_context},
+    {"lxc.selinux.context", set_selinux_context},
+    {"lxc.selinux.context.keyring", set_selinux_context},
     {"lxc.signal.halt", set_signal},
     {"lxc.signal.reboot", set_signal},
     {"lxc.signal.stop", set_signal},
-    {"lxc.start.auto", not_honoured},
-    {"lxc.start.delay", not_honoured},
-    {"lxc.start.order", not_honoured},
+    {"lxc.start.auto", check_boolean},
+    {"lxc.start.delay", check_number},
+    {"lxc.start.order", check_signed_number},
+    {"lxc.sysctl", clear_sysctls},
+    {"lxc.time.offset.boot", set_boot_time_offset},
+    {"lxc.time.offset.monotonic", set_monotonic_time_offset},
     {"lxc.tty.dir", set_tty_directory},
     {"lxc.tty.max",
      [](Lowering& lowering, const RawEntry& entry) {
@@ -212,6 +249,7 @@ constexpr RawKeyRow kRawKeys[] = {
 constexpr RawKeyRow kRawPrefixes[] = {
     {"lxc.cgroup2.", set_cgroup_file}, {"lxc.cgroup.", set_cgroup_v1_file}, {"lxc.prlimit.", set_rlimit},
     {"lxc.sysctl.", set_sysctl},       {"lxc.net.", set_network},
+    {"lxc.namespace.share.", set_namespace_share},
 };
 
 }  // namespace

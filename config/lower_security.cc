@@ -87,19 +87,25 @@ constexpr std::string_view kCommonPolicy =
 // not separated by container; AF_ALG (38) EAFNOSUPPORT.
 constexpr std::string_view kIoctlRule = "ioctl errno 1 [1,0x9400,SCMP_CMP_MASKED_EQ,0xff00]\n";
 constexpr std::string_view kKeyctlRule = "keyctl errno 38\n";
+// Feature mknod: character (0x2000) and block devices (0x6000) are asked about.
+constexpr std::string_view kMknodRules =
+    "mknod notify [1,0x2000,SCMP_CMP_MASKED_EQ,0xf000]\n"
+    "mknod notify [1,0x6000,SCMP_CMP_MASKED_EQ,0xf000]\n"
+    "mknodat notify [2,0x2000,SCMP_CMP_MASKED_EQ,0xf000]\n"
+    "mknodat notify [2,0x6000,SCMP_CMP_MASKED_EQ,0xf000]\n";
+// Where Proxmox's daemon for it listens, today and formerly.
+constexpr const char* kMknodProxies[] = {"/run/pve-lxc-syscalld/socket", "/run/pve/lxc-syscalld.sock"};
 constexpr std::string_view kSocketRule = "socket errno 97 [0,38,SCMP_CMP_EQ]\n";
 
 void lower_seccomp(Lowering& lowering) {
   const auto features_origin = lowering.section.origin_of("features");
-  if (lowering.features.mknod.value_or(false)) {
-    lowering.refuse(
-        features_origin,
-        "option 'features': 'mknod' is not honoured by this version; remove it (device nodes can be "
-        "bind-mounted with lxc.mount.entry)");
-  }
+  const bool mknod = lowering.features.mknod.value_or(false);
   if (lowering.own_seccomp_profile) {
     if (lowering.features.keyctl.value_or(false)) {
       lowering.warn(features_origin, "option 'features': 'keyctl' has no effect beside lxc.seccomp.profile");
+    }
+    if (mknod) {
+      lowering.warn(features_origin, "option 'features': 'mknod' has no effect beside lxc.seccomp.profile");
     }
     return;
   }
@@ -109,6 +115,12 @@ void lower_seccomp(Lowering& lowering) {
   if (!lowering.unprivileged) return;
   seccomp.policy += kIoctlRule;
   if (!lowering.features.keyctl.value_or(false)) seccomp.policy += kKeyctlRule;
+  if (mknod) {
+    seccomp.policy += kMknodRules;
+    seccomp.origin = seccomp.notify_origin = features_origin;
+    seccomp.notify_proxies.assign(std::begin(kMknodProxies), std::end(kMknodProxies));
+    seccomp.notify_cookie = std::to_string(lowering.spec.vmid);
+  }
   seccomp.policy += kSocketRule;
 }
 
@@ -203,6 +215,29 @@ void set_seccomp_profile(Lowering& lowering, const RawEntry& entry) {
   }
   // An empty policy would mean "no filter".
   if (trim(seccomp.policy).empty()) bad_value(entry, "a policy file with content");
+}
+
+void set_seccomp_proxy(Lowering& lowering, const RawEntry& entry) {
+  auto& seccomp = lowering.spec.seccomp;
+  seccomp.notify_proxies.clear();
+  seccomp.notify_origin = entry.origin;
+  if (entry.value.empty()) return;
+  constexpr std::string_view kScheme = "unix:";
+  constexpr std::size_t kMaxAddress = 107;  // sun_path of unix(7), with its NUL or behind it
+  const auto address = entry.value.substr(std::min(kScheme.size(), entry.value.size()));
+  const bool absolute = address.size() > 1 && (address.front() == '/' || address.front() == '@');
+  if (!entry.value.starts_with(kScheme) || !absolute || address.size() > kMaxAddress) {
+    bad_value(entry, "an address of the form 'unix:/path' or 'unix:@name'");
+  }
+  seccomp.notify_proxies.push_back(address);
+}
+
+void set_selinux_context(Lowering& lowering, const RawEntry& entry) {
+  auto& selinux = lowering.spec.selinux;
+  // The domain that processes have where nothing confines them: no transition.
+  const std::string value = entry.value == "unconfined_t" ? std::string() : entry.value;
+  (entry.key.ends_with(".keyring") ? selinux.keyring_context : selinux.context) = value;
+  if (!value.empty()) selinux.origin = entry.origin;
 }
 
 }  // namespace hutch::config

@@ -37,6 +37,19 @@ struct NetworkLines {
   Origin origin;              // the first line
 };
 
+// The words of `lxc.namespace.keep` or `.clone`.
+struct NamespaceWish {
+  std::vector<NamespaceKind> kinds;
+  Origin origin;  // of the last line
+};
+
+// cgroup v1 values that have a meaning only together.
+struct CgroupV1Pairs {
+  RawEntry memory_and_swap;
+  RawEntry quota;
+  RawEntry period;
+};
+
 struct Lowering {
   const ContainerConfig& config;
   const Section& section;
@@ -50,6 +63,12 @@ struct Lowering {
   // The user set `lxc.apparmor.profile` (`lxc.seccomp.profile`): nothing is generated.
   bool own_apparmor_profile = false;
   bool own_seccomp_profile = false;
+  NamespaceWish keep_namespaces = {};
+  NamespaceWish clone_namespaces = {};
+  Origin time_offset_origin = {};
+  CgroupV1Pairs cgroup_v1 = {};
+  RawEntry cgroup_parent = {};    // `lxc.cgroup.dir`
+  RawEntry cgroup_relative = {};  // `lxc.cgroup.relative`, when it is on
   // The last `lxc.mount.fstab` line.
   RawEntry fstab = {};
   // By index.
@@ -118,6 +137,11 @@ void lower_raw_rootfs(Lowering& lowering);
 // A list of fstab options, as the fields of a mount.
 MountSpec parse_mount_options(Lowering& lowering, std::string_view options, const Origin& origin);
 
+// What the raw lines of namespaces and of cgroup v1 mean together.
+void lower_namespaces(Lowering& lowering);
+void lower_cgroup_v1(Lowering& lowering);
+void lower_cgroup_paths(Lowering& lowering);
+
 // One fstab line (`lxc.mount.entry`), appended to the spec's mounts.
 void add_mount_entry(Lowering& lowering, std::string_view line, const Origin& origin);
 
@@ -144,5 +168,21 @@ void set_network(Lowering& lowering, const RawEntry& entry);
 
 // Links get no more than this many characters (IFNAMSIZ without the terminating zero, netdevice(7)).
 inline constexpr std::size_t kMaxInterfaceName = 15;
+
+void set_namespace_keep(Lowering& lowering, const RawEntry& entry);
+void set_namespace_clone(Lowering& lowering, const RawEntry& entry);
+void set_namespace_share(Lowering& lowering, const RawEntry& entry);
+void set_boot_time_offset(Lowering& lowering, const RawEntry& entry);
+void set_monotonic_time_offset(Lowering& lowering, const RawEntry& entry);
+void set_parent_death_signal(Lowering& lowering, const RawEntry& entry);
+void check_monitor_unshare(Lowering& lowering, const RawEntry& entry);
+void check_execute_command(Lowering& lowering, const RawEntry& entry);
+void clear_rlimits(Lowering& lowering, const RawEntry& entry);
+void clear_sysctls(Lowering& lowering, const RawEntry& entry);
+void clear_cgroup_files(Lowering& lowering, const RawEntry& entry);
+void set_cgroup_path(Lowering& lowering, const RawEntry& entry);
+void set_cgroup_relative(Lowering& lowering, const RawEntry& entry);
+void set_seccomp_proxy(Lowering& lowering, const RawEntry& entry);
+void set_selinux_context(Lowering& lowering, const RawEntry& entry);
 
 }  // namespace hutch::config

@@ -28,6 +28,7 @@
 #include "base/text.h"
 #include "cgroupv2/group.h"
 #include "runtime/apparmor.h"
+#include "runtime/seccomp_proxy.h"
 #include "runtime/terminal_relay.h"
 
 namespace hutch {
@@ -41,10 +42,11 @@ constexpr const char* kPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/us
 // What the joining processes tell `pct`, one SOCK_SEQPACKET message each; then the socket closes with the
 // exec:
 //   program    the program's process id
+//   listener   that of the program's seccomp filter, by SCM_RIGHTS (only where the policy asks a proxy)
 //   terminal   the master of the program's terminal, by SCM_RIGHTS (only where one is wanted)
 //   failure    joining failed: errno and text
 struct JoinMessage {
-  enum class Type { program, terminal, failure };
+  enum class Type { program, listener, terminal, failure };
   Type type{};
   int number = 0;
   char text[240] = {};
@@ -57,7 +59,7 @@ struct Joining {
   cgroupv2::Group group;
   UniqueFd init;              // pidfd
   UniqueFd cgroup;            // where CLONE_INTO_CGROUP puts the program
-  UniqueFd cgroup_namespace;  // init's
+  UniqueFd cgroup_namespace;  // init's, where it is not ours
   UniqueFd proc;              // the host's procfs, for the label
   std::vector<sock_filter> filter;
   std::vector<std::string> environment;
@@ -107,16 +109,21 @@ std::vector<std::string> joined_environment(const ContainerState& state, bool ke
   return environment;
 }
 
+// Whether init's namespace of a kind is ours.
+bool shares_namespace(const Joining& joining, const char* kind) {
+  struct stat ours {
+  }, theirs{};
+  check(::fstatat(joining.proc.get(), formatted("self/ns/{}", kind).c_str(), &ours, 0),
+        formatted("cannot look at our {} namespace", kind));
+  check(::fstatat(joining.proc.get(), formatted("{}/ns/{}", joining.state.init.pid, kind).c_str(), &theirs, 0),
+        formatted("cannot look at the container's {} namespace", kind));
+  return ours.st_ino == theirs.st_ino;
+}
+
 // Joins init's namespaces, but for the cgroup namespace, where they are not ours already: joining one's own
 // user namespace, which is what a privileged container's is, is refused (EINVAL, setns(2)).
 void join_namespaces(const Joining& joining) {
-  struct stat ours {
-  }, theirs{};
-  const std::string inits = formatted("{}/ns/user", joining.state.init.pid);
-  check(::fstatat(joining.proc.get(), "self/ns/user", &ours, 0), "cannot look at our user namespace");
-  check(::fstatat(joining.proc.get(), inits.c_str(), &theirs, 0),
-        "cannot look at the container's user namespace");
-  const int user = ours.st_ino == theirs.st_ino ? 0 : CLONE_NEWUSER;
+  const int user = shares_namespace(joining, "user") ? 0 : CLONE_NEWUSER;
   // Kernels built without time namespaces have no such file.
   const int time = path_exists(joining.proc.get(), "self/ns/time") ? CLONE_NEWTIME : 0;
   check(::setns(joining.init.get(),
@@ -141,6 +148,23 @@ std::vector<std::string> login_shell() {
   return {shell};
 }
 
+void send_message(int socket, const JoinMessage& message, int fd = -1) {
+  send_with_fd(socket, &message, sizeof message, fd);
+}
+
+void load_filter(const Joining& joining) {
+  sock_fprog program{};
+  program.len = static_cast<unsigned short>(joining.filter.size());
+  program.filter = const_cast<sock_filter*>(joining.filter.data());
+  const bool listens = !joining.state.notify_proxies.empty();
+  const unsigned flags = listens ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+  const long result = check(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program),
+                            "cannot load the seccomp filter");
+  if (!listens) return;
+  const UniqueFd listener(static_cast<int>(result));
+  send_message(joining.reports.get(), {JoinMessage::Type::listener}, listener.get());
+}
+
 void restrict_like_init(const Joining& joining) {
   const auto& state = joining.state;
   for (unsigned capability = 0; capability < 64; ++capability) {
@@ -153,12 +177,10 @@ void restrict_like_init(const Joining& joining) {
     write_kernel_file(joining.proc.get(), file, label_change_command(state.apparmor_label));
   }
   if (state.no_new_privs) check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "cannot set no_new_privs");
-  if (!joining.filter.empty()) {
-    sock_fprog program{};
-    program.len = static_cast<unsigned short>(joining.filter.size());
-    program.filter = const_cast<sock_filter*>(joining.filter.data());
-    check(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program), "cannot load the seccomp filter");
+  if (!state.selinux_context.empty()) {
+    write_kernel_file(joining.proc.get(), "thread-self/attr/exec", state.selinux_context);
   }
+  if (!joining.filter.empty()) load_filter(joining);
 }
 
 void become_inner_root() {
@@ -189,10 +211,6 @@ void join_keyring() {
   if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS) {
     throw_errno("cannot join a session keyring");
   }
-}
-
-void send_message(int socket, const JoinMessage& message, int fd = -1) {
-  send_with_fd(socket, &message, sizeof message, fd);
 }
 
 void send_failure(int socket, const Error& error) {
@@ -241,9 +259,11 @@ Pty open_container_pty() {
 // the program into the container's group (ENOENT).
 [[noreturn]] void run_program(const Joining& joining) {
   try {
-    check(::setns(joining.cgroup_namespace.get(), CLONE_NEWCGROUP),
-          "cannot enter the container's cgroup namespace");
-    join_keyring();
+    if (joining.cgroup_namespace) {
+      check(::setns(joining.cgroup_namespace.get(), CLONE_NEWCGROUP),
+            "cannot enter the container's cgroup namespace");
+    }
+    if (!joining.state.shares_keyring) join_keyring();
     become_inner_root();
     if (joining.terminal) {
       // Opened as the container's root, whose the terminal then is.
@@ -264,6 +284,10 @@ Pty open_container_pty() {
 // is its child in the kernel's eyes and, by CLONE_PARENT, ours in waitpid's.
 void join_and_spawn(const Joining& joining) {
   joining.group.join_existing();
+  if (joining.state.core_scheduling) {
+    check(::prctl(PR_SCHED_CORE, PR_SCHED_CORE_SHARE_FROM, joining.state.init.pid, PR_SCHED_CORE_SCOPE_THREAD, 0),
+          "cannot take the container's core-scheduling cookie");
+  }
   // A guest process must not be able to trace us or look at our memory while we are half inside.
   check(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "cannot become undumpable");
   join_namespaces(joining);
@@ -288,17 +312,41 @@ void join_and_spawn(const Joining& joining) {
 struct Joined {
   pid_t program = -1;
   UniqueFd terminal;
+  UniqueFd seccomp_proxy;  // pidfd
   std::optional<Error> failure;
 };
 
+// The filter of a joined program is one of its own, so there is another process beside init's that asks.
+UniqueFd answer_notifications(const ContainerState& state, int init, int listener) {
+  UniqueFd socket;
+  try {
+    socket = connect_seccomp_proxy(state.notify_proxies);
+  } catch (const Error&) {
+    // Tried again at each request; else those system calls fail, which is not for us to fail for.
+  }
+  SeccompProxySetup setup;
+  setup.listener = listener;
+  setup.socket = socket.get();
+  setup.init_pidfd = init;
+  setup.supervisor = state.supervisor.pid;
+  setup.init = state.init.pid;
+  setup.cookie = state.notify_cookie;
+  setup.addresses = state.notify_proxies;
+  return start_seccomp_proxy(setup);
+}
+
 // Collects the reports until the program has been executed or has failed.
-Joined follow_joining(int reports) {
+Joined follow_joining(int reports, const ContainerState& state, int init) {
   Joined joined;
   for (;;) {
     JoinMessage message;
     ReceivedMessage received = receive_with_fd(reports, &message, sizeof message);
     if (received.size != sizeof message) return joined;
-    if (received.fd) joined.terminal = std::move(received.fd);
+    if (message.type == JoinMessage::Type::listener) {
+      joined.seccomp_proxy = answer_notifications(state, init, received.fd.get());
+    } else if (received.fd) {
+      joined.terminal = std::move(received.fd);
+    }
     if (message.type == JoinMessage::Type::program) joined.program = message.number;
     if (message.type == JoinMessage::Type::failure) joined.failure = Error(message.text, message.number);
   }
@@ -326,7 +374,7 @@ int attach(const Sysroot& sysroot, const ContainerState& state, const AttachRequ
   UniqueFd reports(ends[0]);
   Joining joining{state,
                   request,
-                  cgroupv2::Group(cgroupv2::detect_layout(), state.cgroup),
+                  cgroupv2::Group(cgroupv2::detect_layout(), state.cgroup, state.inner_group()),
                   std::move(*init),
                   {},
                   {},
@@ -336,8 +384,10 @@ int attach(const Sysroot& sysroot, const ContainerState& state, const AttachRequ
                   UniqueFd(ends[1]),
                   has_terminal()};
   joining.cgroup = open_cgroup(joining.group);
-  joining.cgroup_namespace =
-      open_file(joining.proc.get(), formatted("{}/ns/cgroup", state.init.pid), O_RDONLY);
+  if (!shares_namespace(joining, "cgroup")) {
+    joining.cgroup_namespace =
+        open_file(joining.proc.get(), formatted("{}/ns/cgroup", state.init.pid), O_RDONLY);
+  }
   // Descriptors of whoever called us must not get inside.
   check(::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC), "cannot mark descriptors close-on-exec");
   std::fflush(nullptr);
@@ -347,7 +397,7 @@ int attach(const Sysroot& sysroot, const ContainerState& state, const AttachRequ
     run_joiner(joining);
   }
   joining.reports.reset();
-  Joined joined = follow_joining(reports.get());
+  Joined joined = follow_joining(reports.get(), state, joining.init.get());
   wait_for(joiner);
   if (joined.program < 0 || joined.failure) {
     if (joined.program >= 0) wait_for(joined.program);

@@ -324,6 +324,7 @@ class Interpreter {
     // Changing ids made us undumpable (proc(5)). It has to stay so while the memory is that of a process with
     // the host's rights, too: a user of the host with our new id could trace us otherwise. A memory of our
     // own may be dumpable, and /proc/self readable to us.
+    if ((step.flags & ChildStep::kUndumpable) != 0) return true;
     return image_.shares_memory || raw(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0) == 0;
   }
 
@@ -366,19 +367,44 @@ class Interpreter {
       file = raw(SYS_openat, fd(step.dir), "thread-self/attr/current", O_WRONLY | O_CLOEXEC);
     }
     if (file < 0) return false;
-    const char* label = text(step.text);
-    const std::size_t length = length_of(label);
-    const long written = raw(SYS_write, file, label, length);
+    return write_and_close(file, text(step.text));
+  }
+
+  bool write_attribute(const ChildStep& step) {
+    const long file = raw(SYS_openat, fd(step.dir), text(step.text), O_WRONLY | O_CLOEXEC);
+    return file >= 0 && write_and_close(file, text(step.text2));
+  }
+
+  bool write_and_close(long file, const char* content) {
+    const std::size_t length = length_of(content);
+    const long written = raw(SYS_write, file, content, length);
     const int error = written < 0 ? error_ : EIO;
     close_raw(static_cast<int>(file));
     return written == static_cast<long>(length) || refuse(error);
   }
 
-  bool load_filter() {
+  bool load_filter(const ChildStep& step) {
     sock_fprog program{};
     program.len = static_cast<unsigned short>(image_.filter_length);
     program.filter = const_cast<sock_filter*>(image_.filter);
-    return raw(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+    const bool listens = (step.flags & ChildStep::kListener) != 0;
+    const unsigned flags = listens ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+    const long listener = raw(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+    if (listener < 0 || !listens) return listener == 0;
+    SyncMessage message{};
+    message.type = SyncMessage::Type::handed_fd;
+    message.detail = static_cast<std::uint32_t>(HandedFd::seccomp_listener);
+    const bool sent = send(message, static_cast<int>(listener));
+    const int error = error_;
+    close_raw(static_cast<int>(listener));
+    error_ = error;
+    return sent;
+  }
+
+  // ENODEV: no core has two threads, so nobody runs beside another.
+  bool take_core_cookie() {
+    return raw(SYS_prctl, PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, PR_SCHED_CORE_SCOPE_THREAD, 0) == 0 ||
+           error_ == ENODEV;
   }
 
   bool change_directory(const char* path) {
@@ -450,7 +476,10 @@ class Interpreter {
       case ChildOp::drop_bounding: return drop_bounding(step.number);
       case ChildOp::set_label: return set_label(step);
       case ChildOp::no_new_privs: return raw(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-      case ChildOp::seccomp: return load_filter();
+      case ChildOp::seccomp: return load_filter(step);
+      case ChildOp::write_attribute: return write_attribute(step);
+      case ChildOp::sched_core: return take_core_cookie();
+      case ChildOp::parent_death: return raw(SYS_prctl, PR_SET_PDEATHSIG, step.number, 0, 0, 0) == 0;
       case ChildOp::change_directory: return change_directory(text(step.text));
       case ChildOp::set_ids: return set_ids(step);
       case ChildOp::exec: return exec();

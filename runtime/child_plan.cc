@@ -27,13 +27,15 @@ class ChildPlanner {
       : spec_(spec), input_(input), program_(program) {}
 
   void plan() {
-    // As the host's root: the keyring then counts against nobody's quota (keyrings(7)).
-    add(ChildOp::join_keyring, "join a new session keyring");
-    if (spec_.namespaces.uts)
+    keyring();
+    if (input_.sched_core) add(ChildOp::sched_core, "take a core-scheduling cookie of its own");
+    if (spec_.namespaces.uts && !spec_.hostname.empty())
       add(ChildOp::set_hostname, formatted("set the host name to {}", spec_.hostname)).text =
           text(spec_.hostname);
-    if (!spec_.id_map.empty()) add(ChildOp::become_root, "become the container's root");
-    if (spec_.namespaces.time) time_namespace();
+    // While /proc/self is writable: below, it is the host's.
+    if (spec_.namespaces.time && seen_by_others()) time_namespace();
+    if (!spec_.id_map.empty()) become_root();
+    if (spec_.namespaces.time && !seen_by_others()) time_namespace();
     auto& root = add(ChildOp::attach, "mount the rootfs over /", spec_.rootfs.origin);
     root.slot = input_.root;
     root.text = text("/");
@@ -75,6 +77,29 @@ class ChildPlanner {
   std::uint32_t text(std::string_view value) { return program_.intern(value); }
   void await(SyncMessage::Type message, std::string what) {
     add(ChildOp::await, std::move(what)).number = static_cast<std::uint64_t>(message);
+  }
+
+  void keyring() {
+    const auto& selinux = spec_.selinux;
+    const std::string& context = selinux.keyring_context.empty() ? selinux.context : selinux.keyring_context;
+    if (!context.empty()) {
+      auto& step = add(ChildOp::write_attribute, formatted("make keys with the SELinux context {}", context),
+                       selinux.origin);
+      step.text = text("/proc/thread-self/attr/keycreate");
+      step.text2 = text(context);
+    }
+    // As the host's root: the keyring then counts against nobody's quota (keyrings(7)).
+    if (spec_.new_keyring) add(ChildOp::join_keyring, "join a new session keyring");
+  }
+
+  // Processes of another container may look at ours, with our ids or as root of our user namespace.
+  bool seen_by_others() const {
+    return spec_.namespaces.shares(NamespaceKind::user) || spec_.namespaces.shares(NamespaceKind::pid);
+  }
+
+  void become_root() {
+    auto& step = add(ChildOp::become_root, "become the container's root");
+    if (seen_by_others()) step.flags = ChildStep::kUndumpable;
   }
 
   void time_namespace() {
@@ -148,7 +173,7 @@ class ChildPlanner {
 
   void proc() {
     if (spec_.proc == ProcMount::none) return;
-    proc_ = filesystem("proc", {}, kNoDevSuidExec);
+    proc_ = input_.proc != kNoSlot ? input_.proc : filesystem("proc", {}, kNoDevSuidExec);
     attach(proc_, target("proc"), "", "mount proc on /proc");
   }
 
@@ -156,8 +181,8 @@ class ChildPlanner {
     if (spec_.sys == SysMount::none) return;
     const bool writable = spec_.sys == SysMount::read_write;
     const bool mixed = spec_.sys == SysMount::mixed;
-    sys_ =
-        filesystem("sysfs", {}, kNoDevSuidExec | (spec_.sys == SysMount::read_only ? MOUNT_ATTR_RDONLY : 0));
+    const std::uint64_t read_only = spec_.sys == SysMount::read_only ? MOUNT_ATTR_RDONLY : 0;
+    sys_ = input_.sys != kNoSlot ? input_.sys : filesystem("sysfs", {}, kNoDevSuidExec | read_only);
     attach(sys_, target("sys"), "", "mount sysfs on /sys");
     if (writable || !mixed) return;
     // Taken while /sys is writable, put back after it is not.
@@ -272,8 +297,10 @@ class ChildPlanner {
     if (input_.unshare_cgroup) add(ChildOp::unshare, "unshare the cgroup namespace").number = CLONE_NEWCGROUP;
     if (spec_.cgroup == CgroupMount::none || sys_ == kNoSlot) return;
     const std::uint64_t read_only = spec_.cgroup == CgroupMount::read_only ? MOUNT_ATTR_RDONLY : 0;
-    attach(filesystem("cgroup2", {}, kNoDevSuidExec | read_only), sys_, "fs/cgroup",
-           "mount cgroup2 on /sys/fs/cgroup");
+    const Slot tree = input_.cgroup != kNoSlot
+                          ? input_.cgroup
+                          : filesystem("cgroup2", {}, kNoDevSuidExec | read_only);
+    attach(tree, sys_, "fs/cgroup", "mount cgroup2 on /sys/fs/cgroup");
   }
 
   void terminals() {
@@ -339,8 +366,33 @@ class ChildPlanner {
     }
     if (spec_.no_new_privs) add(ChildOp::no_new_privs, "set no_new_privs");
     if (!program_.filter.empty()) {
-      add(ChildOp::seccomp, "load the seccomp filter", spec_.seccomp.origin);
+      auto& step = add(ChildOp::seccomp, "load the seccomp filter", spec_.seccomp.origin);
+      if (!spec_.seccomp.notify_proxies.empty()) step.flags = ChildStep::kListener;
     }
+  }
+
+  void selinux_context() {
+    const auto& selinux = spec_.selinux;
+    if (selinux.context.empty()) return;
+    auto& step = add(ChildOp::write_attribute, formatted("take the SELinux context {} from exec on", selinux.context),
+                     selinux.origin, "does the policy know it, and allow the transition?");
+    step.dir = proc_;
+    step.text = text("thread-self/attr/exec");
+    step.text2 = text(selinux.context);
+  }
+
+  // PATH as init will have it, as execvp(3) reads it.
+  std::vector<std::string> search_path() const {
+    constexpr std::string_view kName = "PATH=";
+    std::vector<std::string> directories(std::begin(kDefaultPath), std::end(kDefaultPath));
+    for (const auto& entry : spec_.init.environment) {
+      if (!entry.value.starts_with(kName)) continue;
+      directories.clear();
+      for (const auto part : split(std::string_view(entry.value).substr(kName.size()), ':')) {
+        directories.emplace_back(part.empty() ? "." : part);
+      }
+    }
+    return directories;
   }
 
   void start_init() {
@@ -351,14 +403,21 @@ class ChildPlanner {
     ids.number = spec_.init.gid;
     ids.number2 = spec_.init.uid;
     program_.groups = spec_.init.groups;
+    selinux_context();
+    // Changing ids clears it (prctl(2)).
+    if (spec_.parent_death_signal) {
+      add(ChildOp::parent_death, formatted("get signal {} when the supervisor dies", *spec_.parent_death_signal))
+          .number = static_cast<std::uint64_t>(*spec_.parent_death_signal);
+    }
     for (const auto& word : spec_.init.argv) program_.argv.push_back(text(word));
     for (const auto& entry : init_environment(spec_)) program_.envp.push_back(text(entry));
     const std::string& command = spec_.init.argv.front();
     if (command.find('/') != std::string::npos) {
       program_.candidates.push_back(text(command));
     } else {
-      for (const auto* directory : kDefaultPath)
+      for (const auto& directory : search_path()) {
         program_.candidates.push_back(text(formatted("{}/{}", directory, command)));
+      }
     }
     add(ChildOp::exec, formatted("exec {}", join(spec_.init.argv, " ")), spec_.init.origin,
         formatted(

@@ -47,9 +47,12 @@ enum class ChildOp : std::uint16_t {
   pivot,                 // slot (the attached root) becomes "/", the old root goes
   new_session,           // setsid
   drop_bounding,         // number: mask of capabilities to drop
+  write_attribute,       // writes text2 into the LSM attribute file text (absolute, or below dir, a procfs)
+  sched_core,            // a core-scheduling cookie of its own; nothing without SMT (core-scheduling.rst)
   set_label,             // writes text to the LSM attribute file below dir (a procfs)
   no_new_privs,
-  seccomp,           // loads the program's filter
+  seccomp,           // loads the program's filter; flag kListener: and sends its listener to the host
+  parent_death,      // number: the signal to get when the parent dies
   change_directory,  // text; made (0755) when missing
   set_ids,           // number: gid, number2: uid; groups from the program
   exec,              // argv, envp
@@ -60,6 +63,8 @@ struct ChildStep {
   static constexpr std::uint16_t kRecursive = 1;
   static constexpr std::uint16_t kOptional = 2;  // a failure skips to step `skip_to`
   static constexpr std::uint16_t kFile = 4;
+  static constexpr std::uint16_t kListener = 16;
+  static constexpr std::uint16_t kUndumpable = 32;  // become_root: in any case
   static constexpr std::uint16_t kSkipMissing = 8;  // as kOptional, but only for ENOENT
 
   ChildOp op{};

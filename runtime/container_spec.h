@@ -48,7 +48,21 @@ struct IdMap {
   }
 };
 
-// The namespaces that a container gets for itself (clone3(2) flags CLONE_NEW*).
+enum class NamespaceKind : std::uint8_t { user, mount, pid, uts, ipc, net, cgroup, time };
+
+// An existing namespace that a container joins instead of getting one of its own.
+struct SharedNamespace {
+  enum class Target : std::uint8_t { path, process, container };
+  NamespaceKind kind = NamespaceKind::net;
+  Target target = Target::path;
+  std::string path;      // a namespace file: "/run/netns/lan"
+  std::uint32_t id = 0;  // of the process, or the vmid of the container, whose init's it is
+  Origin origin;
+  bool operator==(const SharedNamespace&) const = default;
+};
+
+// The namespaces that a container gets for itself (clone3(2) flags CLONE_NEW*). What is neither its own nor
+// shared is the starter's.
 struct NamespaceSet {
   bool mount = true;
   bool pid = true;
@@ -61,7 +75,25 @@ struct NamespaceSet {
   // time_namespaces(7): offsets in nanoseconds, only with `time`.
   std::int64_t boottime_offset_ns = 0;
   std::int64_t monotonic_offset_ns = 0;
+  std::vector<SharedNamespace> shared;  // at most one of each kind, which then is not its own
+
+  bool shares(NamespaceKind kind) const {
+    for (const auto& space : shared) {
+      if (space.kind == kind) return true;
+    }
+    return false;
+  }
   bool operator==(const NamespaceSet&) const = default;
+};
+
+// Where a container's control groups are, relative to the tree's root.
+struct CgroupPaths {
+  std::string container;     // holds the limits; empty: lxc/<vmid>
+  std::string inner = "ns";  // the group below it that holds the processes
+  std::string monitor;       // for the supervisor; empty: it stays where the starter was
+  // Where the supervisor goes before `monitor` is removed; empty: the tree's root.
+  std::string monitor_pivot;
+  bool operator==(const CgroupPaths&) const = default;
 };
 
 // How ids on a volume's disk relate to the container's. All but `host` need an id-mapped mount when the
@@ -236,6 +268,11 @@ struct CapabilitySpec {
 struct SeccompSpec {
   std::string policy;
   Origin origin;
+  // Socket addresses of the proxy that answers `notify` actions, a path or "@name" (unix(7)); the next one is
+  // tried where one does not exist. None: such system calls fail with ENOSYS.
+  std::vector<std::string> notify_proxies;
+  std::string notify_cookie;  // sent with each request
+  Origin notify_origin;
   bool operator==(const SeccompSpec&) const = default;
 };
 
@@ -247,6 +284,14 @@ struct AppArmorSpec {
   bool allow_incomplete = false;
   Origin origin;
   bool operator==(const AppArmorSpec&) const = default;
+};
+
+// Empty: no transition, the label of the starter.
+struct SelinuxSpec {
+  std::string context;          // of init from exec on
+  std::string keyring_context;  // of the session keyring
+  Origin origin;
+  bool operator==(const SelinuxSpec&) const = default;
 };
 
 // setrlimit(2); nothing means RLIM_INFINITY. `name` is without RLIMIT_ and in lower case ("nofile").
@@ -285,6 +330,7 @@ struct ContainerSpec {
   bool unprivileged = false;  // always equal to !id_map.empty()
   IdMap id_map;
   NamespaceSet namespaces;
+  CgroupPaths cgroup_paths;
 
   VolumeSpec rootfs;
   // Host directory where the rootfs is mounted before the container takes it; it has to exist. Empty:
@@ -320,6 +366,12 @@ struct ContainerSpec {
   bool no_new_privs = false;
   SeccompSpec seccomp;
   AppArmorSpec apparmor;
+  SelinuxSpec selinux;
+  bool new_keyring = true;  // a session keyring of its own; else the starter's (keyrings(7))
+  // A core-scheduling cookie of its own: no CPU core runs its threads beside others' (core-scheduling.rst).
+  bool core_scheduling = false;
+  std::optional<int> parent_death_signal;  // for init when its supervisor dies; nothing: it survives
+  bool ephemeral = false;                  // destroyed when it has stopped
   std::vector<RlimitSpec> rlimits;
   std::vector<std::pair<std::string, Located<std::string>>> sysctls;  // "kernel.msgmax" -> value
 

@@ -39,7 +39,7 @@ void StartExecutor::give_up() noexcept {
 
 void StartExecutor::run_guarded(const StartPlan& plan, std::size_t end) {
   plan_ = &plan;
-  if (!group_) group_.emplace(plan.cgroups, plan.state.cgroup);
+  if (!group_) group_.emplace(plan.cgroups, plan.state.cgroup, plan.spec.cgroup_paths.inner);
   try {
     run_main_lane(end);
     side_.stop();
@@ -131,7 +131,10 @@ std::optional<SyncMessage> StartExecutor::receive() {
   if (received.size != sizeof message) {
     throw Error("a malformed message from the container's first process", EPROTO);
   }
-  if (message.type == SyncMessage::Type::handed_fd) {
+  const bool listener = message.detail == static_cast<std::uint32_t>(HandedFd::seccomp_listener);
+  if (message.type == SyncMessage::Type::handed_fd && listener) {
+    seccomp_listener_ = std::move(received.fd);
+  } else if (message.type == SyncMessage::Type::handed_fd) {
     if (message.detail > plan_->spec.tty_count)
       throw Error("an unexpected terminal from the container", EPROTO);
     if (terminals_.size() <= message.detail) terminals_.resize(message.detail + 1);

@@ -87,6 +87,10 @@ class StartExecutor {
   std::vector<std::string> quota_devices_;  // of the mounted volumes
   UniqueFd plain_rootfs_;                   // of an id-mapped rootfs, until the guest is set up
   UniqueFd rootfs_pin_;                     // held as long as the container lives
+  std::vector<std::pair<NamespaceKind, UniqueFd>> joined_namespaces_;
+  UniqueFd proxy_socket_;      // to the seccomp proxy
+  UniqueFd seccomp_listener_;  // until its process has it
+  UniqueFd seccomp_proxy_;     // pidfd of that process
   UniqueFd sync_;
   std::size_t child_steps_logged_ = 0;
   std::optional<ChildTimes> child_times_;
@@ -121,8 +125,15 @@ class StartExecutor {
   void perform(const host::OpenRoot& step);
   void perform(const host::BuildDev& step);
   void perform(const host::OpenSource& step);
+  void perform(const host::OpenNamespace& step);
   void perform(const host::Spawn& step);
   void perform(const host::AwaitSpawned& step);
+  void perform(const host::MoveIntoCgroup& step);
+  void perform(const host::MoveSupervisor& step);
+  void perform(const host::CheckIdMaps& step);
+  void perform(const host::MakeNamespaceFilesystem& step);
+  void perform(const host::ConnectSeccompProxy& step);
+  void perform(const host::StartSeccompProxy& step);
   void perform(const host::WriteIdMaps& step);
   void perform(const host::Proceed& step);
   void perform(const host::OpenTasks& step);

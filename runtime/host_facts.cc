@@ -197,6 +197,14 @@ HostFacts gather_host_facts(const ContainerSpec& spec, cgroupv2::Layout cgroups)
   facts.seed = random_seed();
   gather_link_facts(spec.links, facts);
   if (apparmor_enabled()) facts.apparmor = apparmor_features();
+  if (spec.core_scheduling) {
+    // Kernels for processors without SMT have no such file.
+    const auto active = read_file_if_exists(AT_FDCWD, "/sys/devices/system/cpu/smt/active");
+    facts.smt = active && trim(*active) == "1";
+  }
+  if (!spec.selinux.context.empty() || !spec.selinux.keyring_context.empty()) {
+    facts.selinux = path_exists(AT_FDCWD, "/sys/fs/selinux/enforce");
+  }
   facts.last_capability = last_capability();
   struct stat status {};
   const VolumeSpec& rootfs = spec.rootfs;

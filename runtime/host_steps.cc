@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,9 +32,11 @@
 #include "runtime/id_map.h"
 #include "runtime/link_return.h"
 #include "runtime/locked_mount.h"
+#include "runtime/namespaces.h"
 #include "runtime/overlay.h"
 #include "runtime/planner.h"
 #include "runtime/rlimit.h"
+#include "runtime/seccomp_proxy.h"
 #include "runtime/volumes.h"
 
 namespace hutch {
@@ -223,12 +226,18 @@ std::string StartExecutor::lock_stage(int mount) const {
   return state_directory(plan_->sysroot, plan_->spec.vmid) + "/" + kUnpublishedState;
 }
 
+void StartExecutor::perform(const host::OpenNamespace& step) {
+  joined_namespaces_.emplace_back(step.shared.kind, open_namespace(step.shared, plan_->sysroot));
+}
+
 void StartExecutor::perform(const host::Spawn& step) {
   // A child with a memory of its own gets a copy of the image now, any other sees what is written later.
   supervisor_->image().shares_memory = plan_->shares_memory;
   if (!supervisor_->image().shares_memory) prepare_image();
   const UniqueFd cgroup = group_->open_inner();
-  supervisor_->spawn(step.clone_flags, cgroup.get());
+  std::vector<Supervisor::Join> joins;
+  for (const auto& [kind, fd] : joined_namespaces_) joins.push_back({clone_flag(kind), fd.get()});
+  supervisor_->spawn(step.clone_flags, cgroup.get(), joins);
   // Before the group goes: not all of its processes may be killable by it (an older kernel's cgroup.kill).
   push_undo("kill the container", [this] {
     // ESRCH: it is dead and only has to be collected.
@@ -259,6 +268,62 @@ void StartExecutor::perform(const host::AwaitSpawned&) {
         .with_hint(error.error_number() == ENOSPC ? "a limit of /proc/sys/user/max_*_namespaces is reached"
                                                   : "");
   }
+}
+
+void StartExecutor::perform(const host::MoveIntoCgroup&) {
+  write_kernel_file(group_->open_inner().get(), "cgroup.procs", std::to_string(init_pid_));
+}
+
+void StartExecutor::perform(const host::MoveSupervisor&) {
+  const std::string& monitor = plan_->spec.cgroup_paths.monitor;
+  const std::string path = plan_->cgroups.unified + "/" + monitor;
+  make_directories(path);
+  push_undo("remove cgroup " + path, [this, monitor] {
+    supervisor_->dismiss();
+    cgroupv2::remove_empty_group(plan_->cgroups.unified, monitor);
+  });
+  write_kernel_file(AT_FDCWD, path + "/cgroup.procs", std::to_string(supervisor_->pid()));
+}
+
+void StartExecutor::perform(const host::CheckIdMaps&) {
+  check_id_maps(init_pid_, plan_->spec.id_map);
+}
+
+void StartExecutor::perform(const host::MakeNamespaceFilesystem& step) {
+  int joined = -1;
+  for (const auto& [kind, fd] : joined_namespaces_) {
+    if (kind == step.kind) joined = fd.get();
+  }
+  slots_[step.slot] = filesystem_of_namespace(step.type, step.attributes, step.kind, joined);
+}
+
+void StartExecutor::perform(const host::ConnectSeccompProxy&) {
+  proxy_socket_ = connect_seccomp_proxy(plan_->spec.seccomp.notify_proxies);
+}
+
+void StartExecutor::perform(const host::StartSeccompProxy&) {
+  while (!seccomp_listener_) {
+    if (!receive()) throw_child_death();
+  }
+  SeccompProxySetup setup;
+  setup.listener = seccomp_listener_.get();
+  setup.socket = proxy_socket_.get();
+  setup.init_pidfd = init_pidfd_.get();
+  setup.mounts = options_.host_mounts;
+  setup.supervisor = supervisor_->pid();
+  setup.init = init_pid_;
+  setup.cookie = plan_->spec.seccomp.notify_cookie;
+  setup.addresses = plan_->spec.seccomp.notify_proxies;
+  seccomp_proxy_ = start_seccomp_proxy(setup);
+  push_undo("end the seccomp proxy's process", [this] {
+    // ESRCH: it has ended with the container.
+    if (sys::pidfd_send_signal(seccomp_proxy_.get(), SIGKILL) < 0 && errno != ESRCH) {
+      throw_errno("cannot end the seccomp proxy's process");
+    }
+    siginfo_t ended{};
+    ::waitid(P_PIDFD, static_cast<id_t>(seccomp_proxy_.get()), &ended, WEXITED);
+  });
+  seccomp_listener_.reset();
 }
 
 void StartExecutor::perform(const host::WriteIdMaps&) {
@@ -393,6 +458,7 @@ void StartExecutor::perform(const host::CommitSupervisor&) {
   }
   const bool holds_network = has_links_to_return(plan_->state);
   if (holds_network) kept.push_back(links_.net_namespace());
+  if (!plan_->spec.namespaces.pid) supervisor_->never_restart();
   supervisor_->commit(kept, has_console, holds_network);
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/planner.h"
 
-#include <sched.h>
+#include <linux/mount.h>
+#include <linux/sched.h>
 
 #include <algorithm>
 
@@ -15,6 +16,7 @@
 #include "runtime/id_map.h"
 #include "runtime/link_plan.h"
 #include "runtime/link_return.h"
+#include "runtime/namespaces.h"
 #include "runtime/rlimit.h"
 #include "runtime/validate.h"
 
@@ -42,7 +44,7 @@ bool tight_memory(const std::vector<cgroupv2::PlacedWrite>& writes) {
 class HostPlanner {
  public:
   HostPlanner(const ContainerSpec& spec, StartPlan& plan)
-      : spec_(spec), plan_(plan), group_(formatted("lxc/{}", spec.vmid)) {}
+      : spec_(spec), plan_(plan), group_(group_path(spec)), inner_(group_ + "/" + spec.cgroup_paths.inner) {}
 
   // What needs nothing but the spec and the layout of the cgroups: it can begin while the rest is planned.
   void ahead() {
@@ -52,8 +54,10 @@ class HostPlanner {
     add(host::MakeStateDirectory{},
         formatted("make directory {}", state_directory(plan_.sysroot, spec_.vmid)), "remove");
     add(host::WriteState{}, "write the state record", "remove");
-    add(host::CreateCgroup{writes}, formatted("create cgroup {} and {}/ns", group_, group_), "remove");
-    plan_.shares_memory = !spec_.namespaces.time && !tight_memory(writes);
+    add(host::CreateCgroup{writes}, formatted("create cgroup {} and {}", group_, inner_), "remove");
+    const auto& namespaces = spec_.namespaces;
+    plan_.shares_memory = !namespaces.time && !namespaces.shares(NamespaceKind::time) && !tight_memory(writes);
+    open_namespaces();
     // A first process with a memory of its own needs its program from the beginning.
     if (!plan_.shares_memory) plan_.ahead = plan_.host.size();
     spawn();
@@ -70,6 +74,16 @@ class HostPlanner {
     if (has_links_to_return(plan_.state)) {
       add(host::WriteState{}, "add to the state record what the host gets back");
     }
+    child_.sched_core = spec_.core_scheduling && facts.smt;
+    if (notifies()) {
+      add(host::ConnectSeccompProxy{},
+          formatted("connect to the seccomp proxy {}", join(spec_.seccomp.notify_proxies, ", else ")), "",
+          spec_.seccomp.notify_origin);
+    }
+    if (!spec_.cgroup_paths.monitor.empty()) {
+      add(host::MoveSupervisor{}, formatted("move the supervisor into cgroup {}", spec_.cgroup_paths.monitor),
+          "remove");
+    }
     const std::size_t mapped = side_lane();
     // What the child needs for its mounts goes first, so that both sides have something to do.
     volumes();
@@ -79,6 +93,7 @@ class HostPlanner {
         formatted("open the rootfs as a detached tree{}", locked ? ", its mounts' attributes locked" : ""));
     if (spec_.autodev) build_dev();
     sources();
+    namespace_filesystems();
     v1_cgroups();
     add(host::AwaitSide{mapped}, "wait for the id maps");
     send(SyncMessage::Type::proceed_mapped, "send 'mapped'");
@@ -94,6 +109,10 @@ class HostPlanner {
     // A child that may only use the CPU we run on would stop us in the middle: the links come first.
     add(host::AwaitSide{last_side_}, "wait for the links");
     send(SyncMessage::Type::proceed_limited, "send 'limited'");
+    if (notifies()) {
+      add(host::StartSeccompProxy{}, "start a process that passes seccomp notifications on", "end it",
+          spec_.seccomp.notify_origin);
+    }
     add(host::AwaitExec{}, "wait for init to be executed");
     add(host::PublishState{}, "publish the state record");
     add(host::CommitSupervisor{}, "leave the container to its supervisor");
@@ -106,6 +125,7 @@ class HostPlanner {
   const HostFacts* facts_ = nullptr;  // not known ahead
   StartPlan& plan_;
   std::string group_;
+  std::string inner_;
   std::vector<cgroupv2::PlacedWrite> limits_;
   ChildPlanInput child_;
   HostLane lane_ = HostLane::main;
@@ -121,6 +141,13 @@ class HostPlanner {
   std::size_t side_lane() {
     lane_ = HostLane::side;
     add(host::AwaitSpawned{}, "wait for the first process");
+    if (spec_.namespaces.shares(NamespaceKind::cgroup)) {
+      add(host::MoveIntoCgroup{}, formatted("move it into cgroup {}", inner_));
+    }
+    if (spec_.namespaces.shares(NamespaceKind::user)) {
+      add(host::CheckIdMaps{}, "compare the id maps:" + id_map_text(), "",
+          spec_.id_map.uids.empty() ? Origin{} : spec_.id_map.uids.front().origin);
+    }
     if (spec_.namespaces.user) {
       add(host::WriteIdMaps{}, "write the id maps:" + id_map_text(), "",
           spec_.id_map.uids.empty() ? Origin{} : spec_.id_map.uids.front().origin);
@@ -136,6 +163,9 @@ class HostPlanner {
     ContainerState state;
     state.vmid = spec_.vmid;
     state.cgroup = group_;
+    if (spec_.cgroup_paths.inner != CgroupPaths().inner) state.cgroup_inner = spec_.cgroup_paths.inner;
+    state.cgroup_monitor = spec_.cgroup_paths.monitor;
+    state.cgroup_monitor_pivot = spec_.cgroup_paths.monitor_pivot;
     for (const auto& link : spec_.links) {
       if (link.kind == LinkSpec::Kind::veth) state.host_links.push_back(link.host_name);
     }
@@ -155,6 +185,53 @@ class HostPlanner {
     for (const auto& link : spec_.links) record_link(link, *facts_, links, state);
     state.halt_signal = spec_.signals.halt;
     state.stop_signal = spec_.signals.stop;
+    state.selinux_context = spec_.selinux.context;
+    state.shares_keyring = !spec_.new_keyring;
+    state.core_scheduling = child_.sched_core;
+    state.ephemeral = spec_.ephemeral;
+    if (!notifies()) return;
+    state.notify_proxies = spec_.seccomp.notify_proxies;
+    state.notify_cookie = spec_.seccomp.notify_cookie;
+  }
+
+  bool notifies() const {
+    return !spec_.seccomp.policy.empty() && !spec_.seccomp.notify_proxies.empty();
+  }
+
+  // The user namespace last: with it go the rights to join the others.
+  void open_namespaces() {
+    auto shared = spec_.namespaces.shared;
+    std::stable_partition(shared.begin(), shared.end(),
+                          [](const auto& space) { return space.kind != NamespaceKind::user; });
+    for (const auto& space : shared) {
+      add(host::OpenNamespace{space}, formatted("open {}", describe(space)), "", space.origin);
+    }
+  }
+
+  // Whoever is root of a user namespace may mount what shows a namespace of it, and nothing that shows others'.
+  void namespace_filesystems() {
+    const auto& namespaces = spec_.namespaces;
+    const auto foreign = [&](bool own, NamespaceKind kind) {
+      const bool same_owner = namespaces.shares(NamespaceKind::user) && namespaces.shares(kind);
+      return !spec_.id_map.empty() && !own && !same_owner;
+    };
+    constexpr std::uint64_t kSafe = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    const auto make = [&](const char* type, NamespaceKind kind, bool read_only) {
+      const Slot slot = plan_.child.new_slot();
+      add(host::MakeNamespaceFilesystem{slot, type, kSafe | (read_only ? MOUNT_ATTR_RDONLY : 0U), kind},
+          formatted("make the container's {}, which shows namespaces of others", type));
+      return slot;
+    };
+    if (spec_.proc != ProcMount::none && foreign(namespaces.pid, NamespaceKind::pid)) {
+      child_.proc = make("proc", NamespaceKind::pid, false);
+    }
+    if (spec_.sys == SysMount::none) return;
+    if (foreign(namespaces.net, NamespaceKind::net)) {
+      child_.sys = make("sysfs", NamespaceKind::net, spec_.sys == SysMount::read_only);
+    }
+    if (spec_.cgroup != CgroupMount::none && foreign(namespaces.cgroup, NamespaceKind::cgroup)) {
+      child_.cgroup = make("cgroup2", NamespaceKind::cgroup, spec_.cgroup == CgroupMount::read_only);
+    }
   }
 
   void v1_cgroups() {
@@ -167,7 +244,7 @@ class HostPlanner {
 
   void delegate() {
     const Owner owner = inner_root(spec_);
-    add(host::DelegateCgroup{owner.gid}, formatted("delegate cgroup {}/ns to group {}", group_, owner.gid));
+    add(host::DelegateCgroup{owner.gid}, formatted("delegate cgroup {} to group {}", inner_, owner.gid));
   }
 
   void send(SyncMessage::Type message, std::string text) { add(host::Proceed{message}, std::move(text)); }
@@ -347,7 +424,14 @@ class HostPlanner {
       step.clone_flags |= flag.first;
       names += formatted(" {}", flag.second);
     }
-    add(step, formatted("clone into cgroup {}/ns with new namespaces:{}", group_, names), "kill");
+    // The kernel may let nobody across the border of his own cgroup namespace (cgroup-v2.rst, "Delegation
+    // Containment").
+    const bool into_cgroup = !wanted.shares(NamespaceKind::cgroup);
+    if (into_cgroup) step.clone_flags |= CLONE_INTO_CGROUP;
+    if (!wanted.shared.empty()) names += "; joined:";
+    for (const auto& space : wanted.shared) names += formatted(" {}", namespace_file(space.kind));
+    add(step,
+        formatted("clone{} with new namespaces:{}", into_cgroup ? " into cgroup " + inner_ : "", names), "kill");
   }
 
   std::string id_map_text() const {
@@ -399,6 +483,10 @@ class HostPlanner {
 };
 
 }  // namespace
+
+std::string group_path(const ContainerSpec& spec) {
+  return spec.cgroup_paths.container.empty() ? formatted("lxc/{}", spec.vmid) : spec.cgroup_paths.container;
+}
 
 Owner inner_root(const ContainerSpec& spec) {
   return {spec.id_map.host_uid(0).value_or(0), spec.id_map.host_gid(0).value_or(0)};

@@ -28,7 +28,12 @@ struct ChildPlanInput {
   Slot dev = kNoSlot;
   std::vector<std::pair<MountSpec, Slot>> sources;  // every entry of spec.mounts; slot of a bind's source
   std::vector<std::pair<std::string, Slot>> tasks;  // v1 hierarchies to join, and their open `tasks` files
+  // File systems that the host has made, because they show namespaces of others.
+  Slot proc = kNoSlot;
+  Slot sys = kNoSlot;
+  Slot cgroup = kNoSlot;
   bool unshare_cgroup = false;  // the cgroup namespace is made after joining the v1 hierarchies
+  bool sched_core = false;      // a core-scheduling cookie makes a difference on this host
   std::string label;            // AppArmor label to take; empty: none
   std::uint64_t dropped_capabilities = 0;
 };
@@ -39,6 +44,9 @@ std::vector<std::string> init_environment(const ContainerSpec& spec);
 
 // Host user id that files of the container's root have; 0 for a privileged one.
 Owner inner_root(const ContainerSpec& spec);
+
+// "lxc/100", or where the config wants it.
+std::string group_path(const ContainerSpec& spec);
 
 // Below /dev: "tty1" or "lxc/tty1".
 std::string tty_path(const ContainerSpec& spec, unsigned number);

@@ -67,11 +67,32 @@ struct OpenSource {
   Slot slot = kNoSlot;
   MountSpec mount;
 };
+// A namespace that the first process will join (runtime/namespaces.h).
+struct OpenNamespace {
+  SharedNamespace shared;
+};
 // Asks the supervisor for the first process, and goes on meanwhile.
 struct Spawn {
   std::uint64_t clone_flags = 0;
 };
 struct AwaitSpawned {};
+// The first process could not be cloned into its group.
+struct MoveIntoCgroup {};
+// In place of the supervisor's staying where the starter is.
+struct MoveSupervisor {};
+// In place of writing id maps: those of a shared user namespace are compared.
+struct CheckIdMaps {};
+// A file system that shows a namespace of somebody else's: the container's root has no right to mount it.
+struct MakeNamespaceFilesystem {
+  Slot slot = kNoSlot;
+  std::string type;
+  std::uint64_t attributes = 0;
+  NamespaceKind kind = NamespaceKind::net;
+};
+// To whom `notify` actions go, connected before anything depends on it.
+struct ConnectSeccompProxy {};
+// Waits for the filter's listener, and leaves it to a process of its own (runtime/seccomp_proxy.h).
+struct StartSeccompProxy {};
 struct WriteIdMaps {};
 struct Proceed {
   SyncMessage::Type message{};
@@ -150,7 +171,9 @@ using HostAction =
     std::variant<host::MakeStateDirectory, host::CreateCgroup, host::CreateV1Cgroups, host::MakeSupervisor,
                  host::LoadAppArmorProfile, host::EnterMounts, host::OpenIdMapNamespace, host::MountVolume,
                  host::PinRootfs, host::SetUpGuest, host::OpenRoot, host::BuildDev, host::OpenSource,
-                 host::Spawn, host::AwaitSpawned, host::WriteIdMaps, host::Proceed, host::OpenTasks,
+                 host::OpenNamespace, host::Spawn, host::AwaitSpawned, host::MoveIntoCgroup,
+                 host::MoveSupervisor, host::CheckIdMaps, host::MakeNamespaceFilesystem,
+                 host::ConnectSeccompProxy, host::StartSeccompProxy, host::WriteIdMaps, host::Proceed, host::OpenTasks,
                  host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup, host::SetRlimit,
                  host::CreateLink, host::PlugLink, host::RouteLink, host::ProxyLink, host::MoveLink,
                  host::RunLinkScripts, host::ConfigureLink, host::AwaitSide, host::WriteState,

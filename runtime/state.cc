@@ -139,6 +139,23 @@ Field proxies_field() {
           }};
 }
 
+// Printed only when it is set.
+Field rare_text_field(std::string_view key, std::string ContainerState::*member) {
+  Field field = text_field(key, member);
+  field.print = [=](const ContainerState& state, std::string& text) {
+    if (!(state.*member).empty()) line(text, key, state.*member);
+  };
+  return field;
+}
+
+Field rare_flag_field(std::string_view key, bool ContainerState::*member) {
+  Field field = number_field(key, member);
+  field.print = [=](const ContainerState& state, std::string& text) {
+    if (state.*member) line(text, key, "1");
+  };
+  return field;
+}
+
 const std::vector<Field>& fields() {
   static const std::vector<Field> table = {
       number_field("vmid", &ContainerState::vmid),
@@ -161,6 +178,15 @@ const std::vector<Field>& fields() {
       list_field("hook-environment", &ContainerState::hook_environment),
       signal_field("halt-signal", &ContainerState::halt_signal),
       signal_field("stop-signal", &ContainerState::stop_signal),
+      rare_text_field("cgroup-inner", &ContainerState::cgroup_inner),
+      rare_text_field("cgroup-monitor", &ContainerState::cgroup_monitor),
+      rare_text_field("cgroup-monitor-pivot", &ContainerState::cgroup_monitor_pivot),
+      rare_text_field("selinux", &ContainerState::selinux_context),
+      rare_flag_field("shares-keyring", &ContainerState::shares_keyring),
+      rare_flag_field("core-scheduling", &ContainerState::core_scheduling),
+      rare_flag_field("ephemeral", &ContainerState::ephemeral),
+      list_field("notify-proxy", &ContainerState::notify_proxies),
+      rare_text_field("notify-cookie", &ContainerState::notify_cookie),
   };
   return table;
 }

@@ -70,6 +70,19 @@ struct ContainerState {
   std::vector<std::string> hook_environment;
   std::optional<int> halt_signal;
   std::optional<int> stop_signal;
+  // What is not as in most containers; printed only where it is so.
+  std::string cgroup_inner;         // the group below `cgroup` with the processes; empty: ns
+  std::string cgroup_monitor;       // the supervisor's own; empty: none
+  std::string cgroup_monitor_pivot;  // where the supervisor goes before its own is removed
+  std::string selinux_context;
+  bool shares_keyring = false;   // has the session keyring of its starter
+  bool core_scheduling = false;  // has a core-scheduling cookie
+  bool ephemeral = false;        // to be destroyed when it has stopped
+  std::vector<std::string> notify_proxies;  // SeccompSpec
+  std::string notify_cookie;
+
+  // The name of the group below `cgroup` that holds the processes.
+  std::string inner_group() const { return cgroup_inner.empty() ? "ns" : cgroup_inner; }
 
   bool operator==(const ContainerState&) const = default;
 };

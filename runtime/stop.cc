@@ -30,6 +30,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kKillTimeout{60000};
 constexpr std::chrono::milliseconds kCleanUpTimeout{30000};
+// In the state directory of an ephemeral container whose supervisor is not to ask for its end.
+constexpr const char* kKeepEphemeral = "keep";
 
 // Whether the process of a pidfd ends before `deadline`.
 bool wait_for_end(int pidfd, Clock::time_point deadline) {
@@ -67,7 +69,17 @@ void send(int pidfd, int signal, const ContainerState& state) {
 }
 
 cgroupv2::Group group_of(const ContainerState& state) {
-  return {cgroupv2::detect_layout(), state.cgroup};
+  return {cgroupv2::detect_layout(), state.cgroup, state.inner_group()};
+}
+
+// The supervisor itself may be the caller: then it has to leave first.
+void leave_monitor_group(const ContainerState& state, const cgroupv2::Layout& layout) {
+  std::string target = layout.unified;
+  if (!state.cgroup_monitor_pivot.empty()) {
+    target += "/" + state.cgroup_monitor_pivot + "/lxc.pivot";
+    make_directories(target);
+  }
+  write_kernel_file(AT_FDCWD, target + "/cgroup.procs", std::to_string(::getpid()));
 }
 
 void thaw(const ContainerState& state) {
@@ -104,10 +116,14 @@ void give_back_links(const ContainerState& state, const std::optional<UniqueFd>&
   }
 }
 
-void remove_leftovers(const Sysroot& sysroot, std::uint32_t vmid, const cgroupv2::Group& group,
+void remove_leftovers(const Sysroot& sysroot, const ContainerState& state, const cgroupv2::Group& group,
                       LinkRemoval links) {
+  const std::uint32_t vmid = state.vmid;
   cgroupv2::kill_all(group.directory());
   group.remove(kCleanUpTimeout);
+  if (!state.cgroup_monitor.empty()) {
+    cgroupv2::remove_empty_group(group.layout().unified, state.cgroup_monitor);
+  }
   remove_leftover_profile(vmid);
   remove_mount_directories(sysroot, vmid);
   links.wait(kCleanUpTimeout);
@@ -164,18 +180,30 @@ void kill_container(const Sysroot& sysroot, const ContainerState& state) {
   if (supervisor) require_end(supervisor->get(), state);
   if (!links_first) {
     give_back_links(state, net_namespace);
-    return remove_leftovers(sysroot, state.vmid, group, LinkRemoval(state.host_links));
+    return remove_leftovers(sysroot, state, group, LinkRemoval(state.host_links));
   }
-  remove_leftovers(sysroot, state.vmid, group, std::move(links));
+  remove_leftovers(sysroot, state, group, std::move(links));
 }
 
-void clean_up_as_supervisor(const Sysroot& sysroot, std::uint32_t vmid) {
+std::optional<EndedContainer> clean_up_as_supervisor(const Sysroot& sysroot, std::uint32_t vmid) {
   ::prctl(PR_SET_NAME, formatted("hutch:{}", vmid).c_str());
   auto state = read_state(sysroot, vmid);
+  const bool ran = state.has_value();
   if (!state) state = read_unpublished_state(sysroot, vmid);  // the starter died
-  if (!state || identify_process(::getpid()) != state->supervisor) return;
+  if (!state || identify_process(::getpid()) != state->supervisor) return std::nullopt;
+  state->vmid = vmid;
+  const cgroupv2::Group group = group_of(*state);
+  if (!state->cgroup_monitor.empty()) leave_monitor_group(*state, group.layout());
+  const bool kept = path_exists(AT_FDCWD, state_directory(sysroot, vmid) + "/" + kKeepEphemeral);
   if (has_links_to_return(*state)) give_back_links(*state, inherited_net_namespace());
-  remove_leftovers(sysroot, vmid, group_of(*state), LinkRemoval(state->host_links));
+  remove_leftovers(sysroot, *state, group, LinkRemoval(state->host_links));
+  return EndedContainer{ran && state->ephemeral && !kept};
+}
+
+void keep_ephemeral(const Sysroot& sysroot, const ContainerState& state) {
+  if (!state.ephemeral) return;
+  const std::string path = state_directory(sysroot, state.vmid) + "/" + kKeepEphemeral;
+  open_file(AT_FDCWD, path, O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
 }
 
 void clean_up_leftovers(const Sysroot& sysroot, std::uint32_t vmid) {
@@ -194,7 +222,7 @@ void clean_up_leftovers(const Sysroot& sysroot, std::uint32_t vmid) {
     if (!path_exists(AT_FDCWD, directory)) return;
   }
   if (has_links_to_return(state)) give_back_links(state, std::nullopt);
-  remove_leftovers(sysroot, vmid, group_of(state), LinkRemoval(state.host_links));
+  remove_leftovers(sysroot, state, group_of(state), LinkRemoval(state.host_links));
 }
 
 }  // namespace hutch

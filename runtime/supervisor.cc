@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <new>
 
 #include "base/error.h"
 #include "base/fd_passing.h"
@@ -73,6 +74,16 @@ std::vector<std::string> restart_command(const SupervisorSetup& setup) {
   return command;
 }
 
+struct UnmapJoinRequest {
+  void operator()(JoinRequest* request) const { ::munmap(request, sizeof *request); }
+};
+
+std::unique_ptr<JoinRequest, UnmapJoinRequest> map_join_request() {
+  void* memory = ::mmap(nullptr, sizeof(JoinRequest), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw_errno("cannot allocate memory for joining namespaces");
+  return std::unique_ptr<JoinRequest, UnmapJoinRequest>(new (memory) JoinRequest);
+}
+
 [[noreturn]] void throw_killed() {
   throw Error("the supervisor was killed", 0, "did somebody end it, or is the host out of memory?");
 }
@@ -88,6 +99,7 @@ struct Supervisor::Memory {
   std::string name;
   WaiterMemory waiter;
   ChildImage image{};
+  std::unique_ptr<JoinRequest, UnmapJoinRequest> join;
   std::array<int, 5> keep{};
   SupervisorBirth birth{};
 };
@@ -116,7 +128,7 @@ Supervisor::Supervisor(const SupervisorSetup& setup, UniqueFd child_end, const C
   memory.birth = {memory.name.c_str(),      theirs.get(),       control_.get(),
                   memory.keep.data(),       memory.keep.size(), &memory.image,
                   memory.stacks.child(),    kChildStack,        &orders,
-                  memory.waiter.stack_end()};
+                  memory.waiter.stack_end(), nullptr};
   clone_args args{};
   args.flags = CLONE_VM;
   args.exit_signal = SIGCHLD;
@@ -160,11 +172,27 @@ Supervisor::SupervisorAnswer Supervisor::receive(int wanted) {
   return answer;
 }
 
-void Supervisor::spawn(std::uint64_t clone_flags, int cgroup) {
+void Supervisor::spawn(std::uint64_t clone_flags, int cgroup, std::span<const Join> joins) {
+  std::vector<int> fds = {cgroup};
+  if (!joins.empty()) {
+    if (joins.size() > JoinRequest::kMax) throw Error("cannot join so many namespaces", E2BIG);
+    memory_->join = map_join_request();
+    for (const auto& [flag, fd] : joins) {
+      memory_->join->flags[memory_->join->count++] = static_cast<std::uint32_t>(flag);
+      if (flag == CLONE_NEWTIME) memory_->join->own_memory = true;
+      fds.push_back(fd);
+    }
+    memory_->birth.join = memory_->join.get();
+  }
   SupervisorMessage order{};
   order.type = SupervisorMessage::Type::spawn;
   order.clone_flags = clone_flags | (memory_->image.shares_memory ? std::uint64_t{CLONE_VM} : 0);
-  send(&order, sizeof order, std::span(&cgroup, 1));
+  send(&order, sizeof order, fds);
+}
+
+void Supervisor::never_restart() {
+  WaiterOrders& orders = memory_->waiter.orders();
+  orders.restart_argv = orders.clean_up_argv;
 }
 
 Supervisor::FirstProcess Supervisor::await_spawned() {

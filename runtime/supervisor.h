@@ -53,13 +53,21 @@ class Supervisor {
 
   // The program of the container's first process (runtime/child_interpreter.h). Its sync_fd is set here.
   ChildImage& image();
-  // Asks for the first process, with new namespaces, in the cgroup that `cgroup` is a directory of. It shares
-  // the memory of this process if image().shares_memory says so. Does not wait.
-  void spawn(std::uint64_t clone_flags, int cgroup);
+  // A namespace that the first process joins.
+  struct Join {
+    std::uint64_t flag = 0;  // CLONE_NEW*
+    int fd = -1;
+  };
+  // Asks for the first process, with new namespaces, in the cgroup that `cgroup` is a directory of if
+  // `clone_flags` has CLONE_INTO_CGROUP. It joins those of `joins` before, in their order. It shares the memory
+  // of this process if image().shares_memory says so. Does not wait.
+  void spawn(std::uint64_t clone_flags, int cgroup, std::span<const Join> joins = {});
   // Waits for it. Throws the errno of clone3 (ENOSPC: a limit of /proc/sys/user is reached).
   FirstProcess await_spawned();
   // Waits until the first process has ended; its wait status. At most once.
   int reap();
+  // What ends init is never a reboot: its process ids are not its own, so a signal may have come from anywhere.
+  void never_restart();
   // From here on the supervisor watches over the container by itself. It keeps copies of `fds`, the first of
   // which is the console if `has_console`; if `holds_network` the last is the container's network namespace,
   // which is handed to the clean-up command as an open descriptor (runtime/link_return.h). What it shares

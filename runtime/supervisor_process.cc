@@ -145,16 +145,52 @@ class SupervisorProcess {
     run_child(*supervisor.birth_.image);
   }
 
-  void spawn(const SupervisorMessage& order) {
-    if (received_count_ != 1) fail(EPROTO);
+  // With descriptors of the supervisor's, so that the pidfd gets there.
+  [[noreturn]] static void run_joining_process(void* self) {
+    auto& supervisor = *static_cast<SupervisorProcess*>(self);
+    JoinRequest& join = *supervisor.birth_.join;
+    // Whoever is root of the namespaces may trace a process in them that is dumpable, and this is the memory
+    // of one with the host's rights.
+    join.result = raw(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+    for (std::uint32_t at = 0; at < join.count && join.result == 0; ++at) {
+      join.result = raw(SYS_setns, supervisor.received_[at + 1], join.flags[at]);
+    }
+    if (join.result == 0) join.result = sys::raw_clone3(join.first, &run_first_process, self);
+    exit(0);
+  }
+
+  // The pid of the first process, or -errno.
+  long spawn_joined(const clone_args& first) {
+    JoinRequest& join = *birth_.join;
+    if (received_count_ != 1 + join.count) return -EPROTO;
+    join.first = first;
+    join.first.flags |= CLONE_PARENT;
+    join.first.exit_signal = 0;  // the joining process's (clone(2), CLONE_PARENT)
+    join.first.pidfd = reinterpret_cast<std::uintptr_t>(&join.pidfd);
     clone_args args{};
-    args.flags = order.clone_flags | CLONE_PIDFD | CLONE_INTO_CGROUP;
+    args.flags = CLONE_FILES | (join.own_memory ? 0UL : static_cast<unsigned long>(CLONE_VM));
+    args.exit_signal = SIGCHLD;
+    args.stack = reinterpret_cast<std::uintptr_t>(join.stack);
+    args.stack_size = sizeof join.stack;
+    const long pid = sys::raw_clone3(args, &run_joining_process, this);
+    if (pid < 0) return pid;
+    while (raw(SYS_wait4, pid, nullptr, 0, nullptr) == -EINTR) {
+    }
+    init_pidfd_ = join.pidfd;
+    for (std::uint32_t at = 0; at < join.count; ++at) raw(SYS_close, received_[at + 1]);
+    return join.result;
+  }
+
+  void spawn(const SupervisorMessage& order) {
+    if (received_count_ < 1) fail(EPROTO);
+    clone_args args{};
+    args.flags = order.clone_flags | CLONE_PIDFD;
     args.pidfd = reinterpret_cast<std::uintptr_t>(&init_pidfd_);
     args.exit_signal = SIGCHLD;
-    args.cgroup = static_cast<__u64>(received_[0]);
+    if ((args.flags & CLONE_INTO_CGROUP) != 0) args.cgroup = static_cast<__u64>(received_[0]);
     args.stack = reinterpret_cast<std::uintptr_t>(birth_.child_stack);
     args.stack_size = birth_.child_stack_size;
-    init_ = sys::raw_clone3(args, &run_first_process, this);
+    init_ = birth_.join != nullptr ? spawn_joined(args) : sys::raw_clone3(args, &run_first_process, this);
     raw(SYS_close, received_[0]);
     if (init_ < 0) {
       const long error = -init_;

@@ -15,7 +15,7 @@
 //
 //   starter                        supervisor
 //    |<-- ready ---------------------|  cut loose from its starter, in a private mount namespace
-//    |--- spawn {flags} + cgroup --->|  clone3: the container's first process
+//    |--- spawn {flags} + cgroup, joined namespaces --->|  clone3: the container's first process
 //    |<-- spawned {pid} + pidfd -----|
 //    |--- reap --------------------->|
 //    |<-- reaped {wait status} ------|  once the first process has ended
@@ -37,7 +37,24 @@ struct SupervisorMessage {
   std::int32_t wait_status = 0;     // reaped
   std::uint32_t has_console = 0;    // commit: the first descriptor is the console
   std::uint32_t holds_network = 0;  // commit: the last descriptor is for the clean-up command
-  std::uint64_t clone_flags = 0;    // spawn
+  std::uint64_t clone_flags = 0;    // spawn, with CLONE_INTO_CGROUP where the descriptor is used
+};
+
+// The namespaces that the first process joins before it is made. Setting them changes for good where the caller
+// makes processes, so a process of its own does it, which shares the supervisor's descriptors and then clones
+// the first process as its sibling (CLONE_PARENT). In memory that all of them see whoever copies what
+// (MAP_SHARED), with the stack of that process.
+struct JoinRequest {
+  static constexpr std::size_t kMax = 8;
+  static constexpr std::size_t kStack = 32UL << 10;
+  std::uint32_t count = 0;
+  std::uint32_t flags[kMax] = {};  // CLONE_NEW*, in the order to be joined; their descriptors come with `spawn`
+  // A time namespace is only for a process that shares its memory with nobody (setns(2)).
+  bool own_memory = false;
+  clone_args first{};  // of the first process
+  long result = 0;     // its pid, or -errno
+  int pidfd = -1;
+  alignas(16) char stack[kStack];
 };
 
 // At most this many descriptors go with `commit`.
@@ -55,6 +72,7 @@ struct SupervisorBirth {
   std::size_t child_stack_size;
   WaiterOrders* orders;  // filled in before `commit`; its commands and descriptors from the beginning
   void* waiter_stack_end;
+  JoinRequest* join;  // null: none; filled in before `spawn`
 };
 
 // The entry of the new process. Never returns.

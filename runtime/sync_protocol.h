@@ -13,6 +13,7 @@
 //    |  limits, device filter, links    |
 //    |<-- handed_fd (console, tty) -----|  with SCM_RIGHTS, any number
 //    |--- proceed_limited ------------->|  joins the v1 cgroups, own cgroup namespace, mounts cgroup2,
+//    |<-- handed_fd (seccomp listener) -|  where the policy asks a proxy
 //    |                                  |  gives up its rights, ids, exec
 //    |<-- executing --------------------|  then the socket closes by exec: running
 //    |<-- failed {step, errno} ---------|  at any time; the child exits after it
@@ -36,6 +37,10 @@ struct SyncMessage {
   std::uint32_t detail = 0;  // handed_fd: HandedFd
 };
 
-enum class HandedFd : std::uint32_t { console_master = 0, first_tty_master = 1 };
+enum class HandedFd : std::uint32_t {
+  console_master = 0,
+  first_tty_master = 1,
+  seccomp_listener = 0xffffffff,
+};
 
 }  // namespace hutch

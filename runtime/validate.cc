@@ -158,6 +158,30 @@ void check_apparmor(const ContainerSpec& spec, const HostFacts& facts) {
   }
 }
 
+void check_selinux(const ContainerSpec& spec, const HostFacts& facts) {
+  const auto& selinux = spec.selinux;
+  if ((selinux.context.empty() && selinux.keyring_context.empty()) || facts.selinux) return;
+  refuse(selinux.origin, "the SELinux context cannot be used: this host does not run SELinux",
+         "remove lxc.selinux.context, set it to unconfined_t, or enable SELinux");
+}
+
+// A pty needs three of the slots that a start has (kMaxSlots), beside those of the mounts, and its descriptor
+// goes to the supervisor.
+constexpr std::uint32_t kMaxTerminals = 40;
+// NR_UNIX98_PTY_MAX, the largest `max` of devpts.
+constexpr std::uint32_t kMaxPtys = 1U << 20;
+
+void check_terminals(const ContainerSpec& spec) {
+  if (spec.tty_count > kMaxTerminals) {
+    refuse({}, formatted("a container cannot have {} terminals", spec.tty_count),
+           formatted("lower lxc.tty.max (or the option tty) to {} at most", kMaxTerminals));
+  }
+  if (spec.pty_max > kMaxPtys - spec.tty_count) {
+    refuse({}, formatted("a container cannot have {} ptys", spec.pty_max),
+           formatted("lower lxc.pty.max: the kernel allows {} with the terminals", kMaxPtys));
+  }
+}
+
 }  // namespace
 
 void validate(const ContainerSpec& spec, const HostFacts& facts) {
@@ -174,6 +198,8 @@ void validate(const ContainerSpec& spec, const HostFacts& facts) {
   check_devices(spec);
   check_disk_ids(spec);
   check_apparmor(spec, facts);
+  check_selinux(spec, facts);
+  check_terminals(spec);
 }
 
 }  // namespace hutch

@@ -123,11 +123,13 @@ std::optional<BpfProgram> decode_cache_file(std::string_view content, std::strin
 }
 
 BpfProgram load_or_compile(const std::string& policy_text, const Origin& origin,
-                           const std::string& cache_directory) {
-  const std::string path = cache_directory + "/" + cache_file_name(policy_text);
-  if (auto cached = load(path, policy_text)) return std::move(*cached);
-  BpfProgram program = compile(parse_policy(policy_text, origin));
-  store(cache_directory, path, encode_cache_file(policy_text, program));
+                           const std::string& cache_directory, Notify notify) {
+  // One policy has two programs; the comment tells them apart.
+  const std::string key = notify == Notify::forward ? policy_text + "\n# forward\n" : policy_text;
+  const std::string path = cache_directory + "/" + cache_file_name(key);
+  if (auto cached = load(path, key)) return std::move(*cached);
+  BpfProgram program = compile(parse_policy(policy_text, origin), native_architecture(), notify);
+  store(cache_directory, path, encode_cache_file(key, program));
   return program;
 }
 

@@ -19,7 +19,7 @@ namespace hutch::seccomp {
 // ignored and replaced. A directory that cannot be written (EROFS, EACCES, ENOSPC) costs the compilation
 // again next time and nothing else; other errors throw. Errors in the policy: see parse_policy and compile.
 BpfProgram load_or_compile(const std::string& policy_text, const Origin& origin,
-                           const std::string& cache_directory);
+                           const std::string& cache_directory, Notify notify = Notify::refuse);
 
 // The file name within the cache directory: "<16 hex digits>.bpf". Depends on everything that the program
 // depends on: policy, libseccomp's version, architecture, format.

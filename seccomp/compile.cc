@@ -63,7 +63,7 @@ void check_scmp(int result, const std::string& action, const Origin& origin = {}
   if (result < 0) throw Error(action, -result, "", origin);
 }
 
-std::uint32_t scmp_action(const Action& action, const Origin& origin) {
+std::uint32_t scmp_action(const Action& action) {
   switch (action.kind) {
     case Action::Kind::allow: return SCMP_ACT_ALLOW;
     case Action::Kind::fail: return SCMP_ACT_ERRNO(action.error_number);
@@ -72,9 +72,30 @@ std::uint32_t scmp_action(const Action& action, const Origin& origin) {
     case Action::Kind::kill_process: return SCMP_ACT_KILL_PROCESS;
     case Action::Kind::notify: break;
   }
-  throw Error(
-      "cannot compile the seccomp policy: action 'notify' needs a notify proxy, and none is configured", 0,
-      "remove the rule (Proxmox's feature mknod=1 makes it), or answer with 'errno N'", origin);
+  return SCMP_ACT_NOTIFY;
+}
+
+// seccomp_unotify(2): without a listener the kernel answers with ENOSYS.
+void refuse_notified(Profile& profile) {
+  const auto refuse = [](Action& action) {
+    if (action.kind == Action::Kind::notify) action = {Action::Kind::fail, ENOSYS};
+  };
+  refuse(profile.default_action);
+  for (auto& rule : profile.rules) refuse(rule.action);
+}
+
+// The process that loads the filter hands its listener over with sendmsg(2).
+void check_notified(const Profile& profile) {
+  const auto hangs = [](const Rule& rule) {
+    return rule.action.kind == Action::Kind::notify && rule.syscall == "sendmsg";
+  };
+  const auto rule = std::find_if(profile.rules.begin(), profile.rules.end(), hangs);
+  const bool by_default = profile.default_action.kind == Action::Kind::notify;
+  if (!by_default && rule == profile.rules.end()) return;
+  throw Error("cannot compile the seccomp policy: 'sendmsg' cannot be asked about, because the listener that "
+              "is asked is handed over with it",
+              0, by_default ? "choose another action for system calls without a rule" : "remove the rule",
+              by_default ? profile.origin : rule->origin);
 }
 
 scmp_arg_cmp scmp_condition(const Condition& condition) {
@@ -158,14 +179,14 @@ std::map<int, std::vector<Rule>> rules_of(const Profile& profile, const CoveredA
 void add_rule(const Context& context, int number, const Rule& rule) {
   std::vector<scmp_arg_cmp> conditions;
   for (const auto& condition : rule.conditions) conditions.push_back(scmp_condition(condition));
-  check_scmp(::seccomp_rule_add_array(context.get(), scmp_action(rule.action, rule.origin), number,
+  check_scmp(::seccomp_rule_add_array(context.get(), scmp_action(rule.action), number,
                                       static_cast<unsigned>(conditions.size()), conditions.data()),
              formatted("cannot add the seccomp rule for '{}'", rule.syscall), rule.origin);
 }
 
 // A filter for one ABI.
 Context build(const Profile& profile, const CoveredAbi& abi, Architecture architecture) {
-  Context context(::seccomp_init(scmp_action(profile.default_action, profile.origin)));
+  Context context(::seccomp_init(scmp_action(profile.default_action)));
   if (!context) throw Error("cannot prepare a seccomp filter", ENOMEM);
   const auto set = [&](scmp_filter_attr attribute, std::uint32_t value) {
     check_scmp(::seccomp_attr_set(context.get(), attribute, value),
@@ -215,7 +236,9 @@ Architecture native_architecture() {
 #endif
 }
 
-BpfProgram compile(const Profile& profile, Architecture architecture) {
+BpfProgram compile(const Profile& wanted, Architecture architecture, Notify notify) {
+  Profile profile = wanted;
+  notify == Notify::forward ? check_notified(profile) : refuse_notified(profile);
   auto abis = all_abis(architecture);
   if (profile.version == 1) {
     if (architecture != native_architecture()) {

@@ -20,6 +20,12 @@ enum class Architecture { x86_64, arm64 };
 // The architecture that this program was built for.
 Architecture native_architecture();
 
+// What becomes of `notify` actions.
+enum class Notify {
+  refuse,   // nobody listens: the system call fails with ENOSYS, as the kernel has it without a listener
+  forward,  // the filter is loaded with a listener (SECCOMP_FILTER_FLAG_NEW_LISTENER)
+};
+
 // Compiles. The filter for a version 2 policy covers every ABI of the architecture, for version 1 the native
 // one (and no other architecture than native_architecture()); a call through any other ABI kills the thread
 // (libseccomp's bad-architecture action).
@@ -39,9 +45,10 @@ Architecture native_architecture();
 //   from 32-bit programs). compile() says nothing about it: gaps() does.
 //
 // The program neither sets nor needs no_new_privs: who loads it without needs CAP_SYS_ADMIN in its user
-// namespace. Deterministic for one version of libseccomp. Throws Error, with the rule's origin: `notify`
-// (needs a proxy), a conflict as above, more instructions than the kernel takes (BPF_MAXINSNS, 4096).
-BpfProgram compile(const Profile& profile, Architecture architecture = native_architecture());
+// namespace. Deterministic for one version of libseccomp. Throws Error, with the rule's origin: a
+// conflict as above, more instructions than the kernel takes (BPF_MAXINSNS, 4096).
+BpfProgram compile(const Profile& profile, Architecture architecture = native_architecture(),
+                   Notify notify = Notify::refuse);
 
 // A denial that does not do all that its line says on this architecture, and why; one line of text for users.
 struct Gap {
