@@ -90,6 +90,12 @@ std::string own_cgroup() {
 
 }  // namespace
 
+std::optional<std::vector<std::string>> directory_names(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) < 0 || !S_ISDIR(status.st_mode)) return std::nullopt;
+  return list_directory(path);
+}
+
 config::LoweringContext make_lowering_context(const Sysroot& sysroot, std::uint32_t vmid) {
   config::LoweringContext context;
   context.vmid = vmid;
@@ -103,6 +109,7 @@ config::LoweringContext make_lowering_context(const Sysroot& sysroot, std::uint3
   context.container_named = [sysroot](const std::string& name) { return find_container(sysroot, name); };
   context.own_cgroup = own_cgroup;
   context.read_file = [](const std::string& path) { return read_file(AT_FDCWD, path); };
+  context.list_directory = directory_names;
   return context;
 }
 

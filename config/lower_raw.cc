@@ -173,7 +173,6 @@ constexpr RawKeyRow kRawKeys[] = {
        lowering.spec.hook_version = c_boolean(entry) ? 1 : 0;
      }},
     {"lxc.idmap", set_id_map},
-    {"lxc.include", must_be_honoured},
     {"lxc.init.cmd", set_init_command},
     {"lxc.init.cwd",
      [](Lowering& lowering, const RawEntry& entry) {
@@ -247,9 +246,11 @@ constexpr RawKeyRow kRawKeys[] = {
 
 // Everything below these names.
 constexpr RawKeyRow kRawPrefixes[] = {
-    {"lxc.cgroup2.", set_cgroup_file}, {"lxc.cgroup.", set_cgroup_v1_file}, {"lxc.prlimit.", set_rlimit},
-    {"lxc.sysctl.", set_sysctl},       {"lxc.net.", set_network},
+    {"lxc.cgroup2.", set_cgroup_file},
     {"lxc.namespace.share.", set_namespace_share},
+    {"lxc.net.", set_network},
+    {"lxc.prlimit.", set_rlimit},
+    {"lxc.sysctl.", set_sysctl},
 };
 
 }  // namespace

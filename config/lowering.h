@@ -21,7 +21,8 @@ struct OsTypeDefaults {
   std::string_view dropped;            // capabilities besides the common ones, blank-separated
   bool clock_and_kvm_devices = false;  // rtc, tun, hpet, kvm
   std::string_view halt_signal = {};
-  std::string_view mounts = {};  // fstab lines, separated by '\n'
+  std::string_view mounts = {};         // fstab lines, separated by '\n'
+  std::string_view userns_mounts = {};  // more of them, from the file for containers with an id map
 };
 // Null for an unknown type.
 const OsTypeDefaults* find_os_type(std::string_view name);
@@ -43,12 +44,19 @@ struct NamespaceWish {
   Origin origin;  // of the last line
 };
 
-// cgroup v1 values that have a meaning only together.
-struct CgroupV1Pairs {
-  RawEntry memory_and_swap;
-  RawEntry quota;
-  RawEntry period;
-};
+// What LXC's common.conf sets for every privileged container. Capabilities that are dropped; in a user
+// namespace they reach nothing of the host's.
+inline constexpr std::string_view kCommonCapabilityDrops =
+    "mac_admin mac_override sys_time sys_module sys_rawio";
+// mknod of any node (without access to it), the nodes of /dev, pts and fuse.
+inline constexpr std::string_view kCommonDeviceRules[] = {
+    "c *:* m",   "b *:* m",   "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm",   "c 1:8 rwm",
+    "c 1:9 rwm", "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm", "c 136:* rwm", "c 10:229 rwm"};
+// rtc, tun, hpet, kvm.
+inline constexpr std::string_view kClockAndKvmDeviceRules[] = {"c 254:0 rm", "c 10:200 rwm", "c 10:228 rwm",
+                                                               "c 10:232 rwm"};
+// LXC's policy file; where it is not on this host, the equivalent policy here is meant.
+inline constexpr std::string_view kCommonSeccompProfile = "/usr/share/lxc/config/common.seccomp";
 
 struct Lowering {
   const ContainerConfig& config;
@@ -66,7 +74,6 @@ struct Lowering {
   NamespaceWish keep_namespaces = {};
   NamespaceWish clone_namespaces = {};
   Origin time_offset_origin = {};
-  CgroupV1Pairs cgroup_v1 = {};
   RawEntry cgroup_parent = {};    // `lxc.cgroup.dir`
   RawEntry cgroup_relative = {};  // `lxc.cgroup.relative`, when it is on
   // The last `lxc.mount.fstab` line.
@@ -91,6 +98,11 @@ struct Lowering {
     return false;
   }
 };
+
+// The raw entries as they count: includes expanded, current names, cgroup v2, values without their quotes;
+// without those that the option `rootfs` replaces. Throws Error with the line.
+std::vector<RawEntry> current_entries(const Section& section, const LoweringContext& context,
+                                      Diagnostics& diagnostics);
 
 // Throws Error for a value that cannot be used.
 [[noreturn]] void bad_value(const RawEntry& entry, std::string_view expects);
@@ -137,9 +149,8 @@ void lower_raw_rootfs(Lowering& lowering);
 // A list of fstab options, as the fields of a mount.
 MountSpec parse_mount_options(Lowering& lowering, std::string_view options, const Origin& origin);
 
-// What the raw lines of namespaces and of cgroup v1 mean together.
+// What the raw lines of namespaces, and of the groups' places, mean together.
 void lower_namespaces(Lowering& lowering);
-void lower_cgroup_v1(Lowering& lowering);
 void lower_cgroup_paths(Lowering& lowering);
 
 // One fstab line (`lxc.mount.entry`), appended to the spec's mounts.
@@ -152,7 +163,6 @@ void set_rootfs_mount(Lowering& lowering, const RawEntry& entry);
 void set_mount_auto(Lowering& lowering, const RawEntry& entry);
 void set_device_rule(Lowering& lowering, const RawEntry& entry);
 void set_cgroup_file(Lowering& lowering, const RawEntry& entry);
-void set_cgroup_v1_file(Lowering& lowering, const RawEntry& entry);
 void set_capability_drop(Lowering& lowering, const RawEntry& entry);
 void set_capability_keep(Lowering& lowering, const RawEntry& entry);
 void set_seccomp_profile(Lowering& lowering, const RawEntry& entry);
