@@ -112,7 +112,7 @@ std::string argument_words(const CommandRow& row) {
   return text;
 }
 
-std::string value_word(const OptionRow& row) {
+std::string_view value_word(const OptionRow& row) {
   if (!row.value_text.empty()) return row.value_text;
   if (row.is_boolean()) return "<boolean>";
   switch (row.type) {
@@ -197,12 +197,12 @@ std::string usage_overview() {
 
 std::string full_help(const CommandRow& row) {
   std::string text = formatted("USAGE: {}\n\n  {}\n", usage_line(row), row.summary);
-  std::string group;
+  std::string_view group;
   for (const auto& option : row.options()) {
     const bool described = !option.group.empty() && option.group == group;
     group = option.group;
     if (described) continue;
-    const std::string name = group.empty() ? option.name : group + "[n]";
+    const std::string name = group.empty() ? option.name : std::string(group) + "[n]";
     text += formatted("\n  --{} {}\n        {}\n", name, value_word(option), option.help);
   }
   return text;
