@@ -74,6 +74,10 @@ Rows destroy_options() {
       boolean("destroy-unreferenced-disks", "Also free volumes of this vmid that the config does not name.")};
 }
 
+Rows plan_options() {
+  return {{.name = "output-format", .help = "text (the default) or json.", .value_text = "<json | text>"}};
+}
+
 Rows start_options() {
   return {
       boolean("skiplock", "Ignore the config lock."),
@@ -147,7 +151,7 @@ const std::vector<CommandRow>& command_table() {
       {"exec", {"vmid"}, 1, kWords, attach_options, command_exec, "Run a command inside a container."},
       {"help", {}, 0, kWords, help_options, command_help, "Show what the commands do."},
       {"list", {}, 0, kNone, no_options, command_list, "List the containers of this host."},
-      {"plan", {"vmid"}, 1, kNone, no_options, command_plan, "Show every step that a start would take."},
+      {"plan", {"vmid"}, 1, kNone, plan_options, command_plan, "Show every step that a start would take."},
       {"reboot",
        {"vmid"},
        1,

@@ -211,9 +211,10 @@ class Reader {
       section_->options.emplace(std::string(option.key), Located<std::string>{std::move(stored), origin()});
       return;
     }
-    report(Severity::warning,
-           formatted("CT {}: option '{}' is given again; '{}' (line {}) no longer counts", config_.vmid,
-                     option.key, found->second.value, found->second.origin.line));
+    diagnostics_.push_back({Severity::warning,
+                            formatted("CT {}: option '{}' is given again in line {}; '{}' does not count",
+                                      config_.vmid, option.key, line_, found->second.value),
+                            found->second.origin});
     found->second = {std::move(stored), origin()};
   }
 

@@ -234,7 +234,7 @@ TEST(Reader, NormalisesBooleansAndIntegers) {
 TEST(Reader, KeepsTheLaterDuplicateAndSaysSo) {
   EXPECT_EQ(rewritten("memory: 512\nmemory: 1024\n"), "memory: 1024\n");
   EXPECT_EQ(diagnostic("memory: 512\nmemory: 1024\n"),
-            "warning 100.conf:2: CT 100: option 'memory' is given again; '512' (line 1) no longer counts");
+            "warning 100.conf:1: CT 100: option 'memory' is given again in line 2; '512' does not count");
 }
 
 TEST(Reader, KeepsValuesThatFailTheirCheck) {
