@@ -87,6 +87,10 @@ Rows export_options() {
           {.name = "output", .help = "Write to this file instead of standard output.", .minimum_length = 1}};
 }
 
+Rows plan_options() {
+  return {{.name = "output-format", .help = "text (the default) or json.", .value_text = "<json | text>"}};
+}
+
 Rows start_options() {
   return {
       boolean("skiplock", "Ignore the config lock."),
@@ -125,7 +129,7 @@ std::string argument_words(const CommandRow& row) {
   return text;
 }
 
-std::string value_word(const OptionRow& row) {
+std::string_view value_word(const OptionRow& row) {
   if (!row.value_text.empty()) return row.value_text;
   if (row.is_boolean()) return "<boolean>";
   switch (row.type) {
@@ -174,7 +178,7 @@ const std::vector<CommandRow>& command_table() {
        command_import,
        "Make a container's configuration from another program's file."},
       {"list", {}, 0, kNone, no_options, command_list, "List the containers of this host."},
-      {"plan", {"vmid"}, 1, kNone, no_options, command_plan, "Show every step that a start would take."},
+      {"plan", {"vmid"}, 1, kNone, plan_options, command_plan, "Show every step that a start would take."},
       {"reboot",
        {"vmid"},
        1,
@@ -224,12 +228,12 @@ std::string usage_overview() {
 
 std::string full_help(const CommandRow& row) {
   std::string text = formatted("USAGE: {}\n\n  {}\n", usage_line(row), row.summary);
-  std::string group;
+  std::string_view group;
   for (const auto& option : row.options()) {
     const bool described = !option.group.empty() && option.group == group;
     group = option.group;
     if (described) continue;
-    const std::string name = group.empty() ? option.name : group + "[n]";
+    const std::string name = group.empty() ? option.name : std::string(group) + "[n]";
     text += formatted("\n  --{} {}\n        {}\n", name, value_word(option), option.help);
   }
   return text;

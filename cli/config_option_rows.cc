@@ -16,11 +16,11 @@ constexpr std::array<std::string_view, 3> kLists = {"nameserver", "searchdomain"
 OptionRow row_for(const config::Option& option, std::string name) {
   return {.name = std::move(name),
           .type = ValueType::config_option,
-          .help = std::string(option.description),
+          .help = option.description,
           .collects = std::find(kLists.begin(), kLists.end(), option.name) != kLists.end(),
           .boolean_config = option.type == config::Option::Type::boolean,
-          .value_text = std::string(option.type_text),
-          .group = option.max_index ? std::string(option.name) : std::string()};
+          .value_text = option.type_text,
+          .group = option.max_index ? option.name : std::string_view()};
 }
 
 }  // namespace

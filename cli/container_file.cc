@@ -8,9 +8,15 @@ namespace hutch::cli {
 config::ContainerConfig load_config(CommandContext& context, const ConfigStore& store, std::uint32_t vmid,
                                     bool diagnostics) {
   config::Diagnostics found;
-  auto config = config::read_config(store.read(vmid), formatted("{}.conf", vmid), vmid, found);
-  if (!diagnostics) return config;
-  for (const auto& diagnostic : found) std::fprintf(context.err(), "WARN: %s\n", diagnostic.text().c_str());
+  if (diagnostics) return load_config(context, store, vmid, found);
+  return config::read_config(store.read(vmid), formatted("{}.conf", vmid), vmid, found);
+}
+
+config::ContainerConfig load_config(CommandContext& context, const ConfigStore& store, std::uint32_t vmid,
+                                    config::Diagnostics& diagnostics) {
+  auto config = config::read_config(store.read(vmid), formatted("{}.conf", vmid), vmid, diagnostics);
+  for (const auto& diagnostic : diagnostics)
+    std::fprintf(context.err(), "WARN: %s\n", diagnostic.text().c_str());
   return config;
 }
 

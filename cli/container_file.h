@@ -15,6 +15,9 @@ namespace hutch::cli {
 // which PVE lets stay silent about every container's old mistakes).
 config::ContainerConfig load_config(CommandContext& context, const ConfigStore& store, std::uint32_t vmid,
                                     bool diagnostics = true);
+// The same; what is told is left in `diagnostics` as well.
+config::ContainerConfig load_config(CommandContext& context, const ConfigStore& store, std::uint32_t vmid,
+                                    config::Diagnostics& diagnostics);
 
 // The value of the config lock; "" when there is none.
 std::string config_lock(const config::ContainerConfig& config);

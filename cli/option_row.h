@@ -24,7 +24,7 @@ enum class ValueType {
 struct OptionRow {
   std::string name;  // without dashes
   ValueType type = ValueType::string;
-  std::string help;
+  std::string_view help;  // like the other texts: of the program itself, never a copy
   // Occurrences are joined with ',' instead of the last one winning.
   bool collects = false;
   // The value may be left out (then it is empty), as for booleans: `--password`.
@@ -39,9 +39,9 @@ struct OptionRow {
   // A `config_option` whose type in the config file is boolean.
   bool boolean_config = false;
   // For help: the form of the value; empty: named after the type.
-  std::string value_text;
+  std::string_view value_text;
   // For help: "net" for net0 ... net31, which are described once as net[n].
-  std::string group;
+  std::string_view group;
 
   bool is_boolean() const { return type == ValueType::boolean || boolean_config; }
   // Whether the word after the option is its value only when it does not look like an option.

@@ -4,9 +4,8 @@
 
 #include <set>
 
-#include <nlohmann/json.hpp>
-
 #include "base/files.h"
+#include "base/json.h"
 
 namespace hutch::cli {
 
@@ -27,34 +26,25 @@ LaneText lane_text(TraceLane lane) {
   return {"", ""};
 }
 
-double microseconds(std::int64_t nanoseconds) {
-  return static_cast<double>(nanoseconds) / 1000.0;
-}
-
 }  // namespace
 
 std::string chrome_trace(const std::vector<TraceSpan>& spans) {
-  nlohmann::ordered_json events = nlohmann::ordered_json::array();
+  JsonWriter json;
+  json.begin_object().member("displayTimeUnit", "ms").key("traceEvents").begin_array();
   std::set<pid_t> named;
   for (const auto& span : spans) {
     const LaneText lane = lane_text(span.lane);
     if (named.insert(span.process).second) {
-      events.push_back({{"name", "process_name"},
-                        {"ph", "M"},
-                        {"pid", span.process},
-                        {"args", {{"name", lane.process_name}}}});
+      json.begin_object().member("name", "process_name").member("ph", "M").member("pid", span.process);
+      json.key("args").begin_object().member("name", lane.process_name).end_object().end_object();
     }
-    events.push_back({{"name", span.name},
-                      {"cat", lane.category},
-                      {"ph", "X"},
-                      {"ts", microseconds(span.begin)},
-                      {"dur", microseconds(span.end - span.begin)},
-                      {"pid", span.process},
-                      {"tid", span.process}});
+    // Times in microseconds.
+    json.begin_object().member("name", span.name).member("cat", lane.category).member("ph", "X");
+    json.key("ts").decimal(span.begin).key("dur").decimal(span.end - span.begin);
+    json.member("pid", span.process).member("tid", span.process).end_object();
   }
-  const nlohmann::ordered_json document = {{"displayTimeUnit", "ms"}, {"traceEvents", events}};
-  // A step's text may hold bytes of a file name that are no UTF-8.
-  return document.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  json.end_array().end_object();
+  return json.take();
 }
 
 void write_chrome_trace(const std::string& path, const std::vector<TraceSpan>& spans) {

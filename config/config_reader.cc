@@ -157,8 +157,7 @@ class Reader {
     } else if (line.starts_with("description:")) {
       section_->description += percent_decode(trim(line.substr(12)));
     } else if (const auto state = match_snap_state(line)) {
-      section_->snapstate = state->state;
-      if (!trim(state->before).empty()) keep_unreadable(line, "text before 'snapstate'");
+      read_snap_state(line, *state);
     } else if (const auto option = match_option(line)) {
       read_option(line, *option);
     } else {
@@ -211,10 +210,19 @@ class Reader {
       section_->options.emplace(std::string(option.key), Located<std::string>{std::move(stored), origin()});
       return;
     }
-    report(Severity::warning,
-           formatted("CT {}: option '{}' is given again; '{}' (line {}) no longer counts", config_.vmid,
-                     option.key, found->second.value, found->second.origin.line));
+    diagnostics_.push_back({Severity::warning,
+                            formatted("CT {}: option '{}' is given again in line {}; '{}' does not count",
+                                      config_.vmid, option.key, line_, found->second.value),
+                            found->second.origin});
     found->second = {std::move(stored), origin()};
+  }
+
+  void read_snap_state(std::string_view line, const SnapStateMatch& match) {
+    if (section_ == &config_.main || section_ == &config_.pending) {
+      return keep_unreadable(line, "'snapstate' belongs into a snapshot");
+    }
+    section_->snapstate = match.state;
+    if (!trim(match.before).empty()) keep_unreadable(line, "text before 'snapstate'");
   }
 
   // Normally `env` is stored as lxc.environment.runtime lines.

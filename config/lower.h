@@ -66,4 +66,12 @@ struct LoweringResult {
 // function.
 LoweringResult lower(const ContainerConfig& config, const LoweringContext& context);
 
+// What lower() does with `lxc.*` lines of a key, by its current name.
+enum class RawKeySupport {
+  honoured,
+  told,     // a warning; without effect
+  refused,  // an error: the container must not start without it
+};
+RawKeySupport raw_key_support(std::string_view key);
+
 }  // namespace hutch::config

@@ -253,6 +253,15 @@ constexpr RawKeyRow kRawPrefixes[] = {
     {"lxc.sysctl.", set_sysctl},
 };
 
+RawKeyFunction raw_key_function(std::string_view key) {
+  const auto* row = std::find_if(std::begin(kRawKeys), std::end(kRawKeys),
+                                 [key](const auto& candidate) { return candidate.name == key; });
+  if (row != std::end(kRawKeys)) return row->apply;
+  const auto* prefix = std::find_if(std::begin(kRawPrefixes), std::end(kRawPrefixes),
+                                    [key](const auto& candidate) { return key.starts_with(candidate.name); });
+  return prefix == std::end(kRawPrefixes) ? must_be_honoured : prefix->apply;
+}
+
 }  // namespace
 
 void bad_value(const RawEntry& entry, std::string_view expects) {
@@ -286,22 +295,13 @@ bool c_boolean(const RawEntry& entry) {
 }
 
 void lower_raw_entries(Lowering& lowering) {
-  for (const auto& entry : lowering.raw) {
-    const auto* row = std::find_if(std::begin(kRawKeys), std::end(kRawKeys),
-                                   [&entry](const auto& candidate) { return candidate.name == entry.key; });
-    if (row != std::end(kRawKeys)) {
-      row->apply(lowering, entry);
-      continue;
-    }
-    const auto* prefix =
-        std::find_if(std::begin(kRawPrefixes), std::end(kRawPrefixes),
-                     [&entry](const auto& candidate) { return entry.key.starts_with(candidate.name); });
-    if (prefix == std::end(kRawPrefixes)) {
-      must_be_honoured(lowering, entry);
-    } else {
-      prefix->apply(lowering, entry);
-    }
-  }
+  for (const auto& entry : lowering.raw) raw_key_function(entry.key)(lowering, entry);
+}
+
+RawKeySupport raw_key_support(std::string_view key) {
+  const RawKeyFunction function = raw_key_function(key);
+  if (function == must_be_honoured) return RawKeySupport::refused;
+  return function == not_honoured ? RawKeySupport::told : RawKeySupport::honoured;
 }
 
 }  // namespace hutch::config

@@ -283,7 +283,23 @@ void check_side(const std::vector<VolumeIdRange>& ranges, std::uint32_t VolumeId
   }
 }
 
+struct NamedFormat {
+  std::string_view option;
+  const PropertyFormat& format;
+};
+constexpr NamedFormat kFormats[] = {
+    {"dev", kDeviceFormat}, {"features", kFeaturesFormat}, {"mp", kMountPointFormat},
+    {"net", kNetFormat},    {"rootfs", kRootfsFormat},     {"unused", kUnusedFormat},
+};
+
 }  // namespace
+
+const PropertyFormat* property_format(std::string_view option) {
+  for (const auto& row : kFormats) {
+    if (row.option == option) return &row.format;
+  }
+  return nullptr;
+}
 
 NetOption parse_net(std::string_view text) {
   const auto values = parse_property_string(kNetFormat, text);

@@ -10,6 +10,12 @@
 // whose action is the reason; print_ gives the text as it is stored. parse(print(x)) == x.
 namespace hutch::config {
 
+struct PropertyFormat;
+
+// The keys of an option that is a property string ("net", "mp", "rootfs", "features", "dev", "unused"); null
+// for other options.
+const PropertyFormat* property_format(std::string_view option);
+
 // net[n]. Strings are empty when unset.
 struct NetOption {
   std::string name;

@@ -6,16 +6,10 @@ namespace hutch::config {
 
 namespace {
 
-struct NamedKey {
-  std::string_view name;
-  RawKeyClass key_class;
-  std::string_view current = {};
-};
-
 using enum RawKeyClass;
 
 // Sorted by name.
-constexpr NamedKey kKeys[] = {
+constexpr RawKey kKeys[] = {
     {"lxc.aa_allow_incomplete", renamed, "lxc.apparmor.allow_incomplete"},
     {"lxc.aa_profile", renamed, "lxc.apparmor.profile"},
     {"lxc.apparmor.allow_incomplete", accepted},
@@ -148,8 +142,7 @@ constexpr bool keys_are_sorted() {
 }
 static_assert(keys_are_sorted(), "raw_key_info searches by halving");
 
-// Everything below these names; `current` replaces the prefix.
-constexpr NamedKey kPrefixes[] = {
+constexpr RawKey kPrefixes[] = {
     {"lxc.cgroup2.", accepted},
     {"lxc.prlimit.", accepted},
     {"lxc.net.", accepted},
@@ -164,10 +157,18 @@ constexpr NamedKey kPrefixes[] = {
 
 }  // namespace
 
+std::span<const RawKey> raw_keys() {
+  return kKeys;
+}
+
+std::span<const RawKey> raw_key_prefixes() {
+  return kPrefixes;
+}
+
 RawKeyInfo raw_key_info(std::string_view key) {
   const auto found =
       std::lower_bound(std::begin(kKeys), std::end(kKeys), key,
-                       [](const NamedKey& named, std::string_view name) { return named.name < name; });
+                       [](const RawKey& named, std::string_view name) { return named.name < name; });
   if (found != std::end(kKeys) && found->name == key) return {found->key_class, std::string(found->current)};
   for (const auto& prefix : kPrefixes) {
     if (!key.starts_with(prefix.name) || key.size() == prefix.name.size()) continue;

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
-// Which `lxc.*` lines a container's config may have (pct-conf 5, lxc-keys 3 and 4).
+// Which `lxc.*` lines a container's config may have (pct-conf 5, lxc-keys 3 and 4). What each of them is for
+// stands in key_documentation.h, apart, so that no program but the one that writes docs/options.md carries
+// those texts.
 namespace hutch::config {
 
 enum class RawKeyClass {
@@ -20,6 +23,17 @@ enum class RawKeyClass {
   obsolete,
   unknown,
 };
+
+struct RawKey {
+  std::string_view name;
+  RawKeyClass key_class = RawKeyClass::unknown;
+  std::string_view current = {};  // of renamed keys
+};
+
+// Sorted by name. The bare name of a family ("lxc.net", "lxc.cgroup2") is only good for clearing it.
+std::span<const RawKey> raw_keys();
+// Everything below these names ("lxc.cgroup2."), which end in a dot; `current` replaces the prefix.
+std::span<const RawKey> raw_key_prefixes();
 
 struct RawKeyInfo {
   RawKeyClass key_class = RawKeyClass::unknown;

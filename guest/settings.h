@@ -14,6 +14,7 @@ struct NetworkInterface {
   std::string gw;    // "" or an IPv4 address
   std::string ip6;   // "", "auto", "dhcp", "manual" or IPv6 in CIDR form
   std::string gw6;   // "" or an IPv6 address
+  bool operator==(const NetworkInterface&) const = default;
 };
 
 // Everything that guest setup takes from the container's config and from the host. Values are those of the
@@ -32,6 +33,7 @@ struct GuestSettings {
   std::string ssh_public_keys;              // create only: lines for authorized_keys; "" for none
   bool unprivileged = true;                 // the container has an id map
   bool nesting = false;                     // feature nesting
+  bool operator==(const GuestSettings&) const = default;
 };
 
 // Fills `host_resolv_conf` and, where the time zone is "host", `host_localtime` from the host below

@@ -234,7 +234,7 @@ TEST(Reader, NormalisesBooleansAndIntegers) {
 TEST(Reader, KeepsTheLaterDuplicateAndSaysSo) {
   EXPECT_EQ(rewritten("memory: 512\nmemory: 1024\n"), "memory: 1024\n");
   EXPECT_EQ(diagnostic("memory: 512\nmemory: 1024\n"),
-            "warning 100.conf:2: CT 100: option 'memory' is given again; '512' (line 1) no longer counts");
+            "warning 100.conf:1: CT 100: option 'memory' is given again in line 2; '512' does not count");
 }
 
 TEST(Reader, KeepsValuesThatFailTheirCheck) {
@@ -328,8 +328,19 @@ TEST(Writer, WritesDescriptionsAsEncodedComments) {
   EXPECT_EQ(write_config(config), "");
 }
 
+TEST(Reader, KeepsASnapStateOutsideOfSnapshotsAsALineOfItsOwn) {
+  const auto document = read("snapstate: delete\n[pve:pending]\nsnapstate: prepare\n");
+  EXPECT_EQ(document.config.main.snapstate, "");
+  EXPECT_EQ(document.config.pending.snapstate, "");
+  EXPECT_THAT(document.diagnostics, SizeIs(2));
+  EXPECT_EQ(write_config(document.config), "snapstate: delete\n\n[pve:pending]\nsnapstate: prepare\n");
+}
+
 TEST(Writer, LeavesSnapStateOutOfTheMainSection) {
-  EXPECT_EQ(rewritten("snapstate: delete\nmemory: 16\n"), "memory: 16\n");
+  ContainerConfig config;
+  config.main.set("memory", "16");
+  config.main.snapstate = "delete";
+  EXPECT_EQ(write_config(config), "memory: 16\n");
 }
 
 TEST(Writer, DropsUnusedVolumesThatAreInUse) {
