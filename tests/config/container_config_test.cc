@@ -14,6 +14,7 @@ namespace {
 using namespace std::string_view_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::SizeIs;
 using testing::IsEmpty;
 using testing::Pair;
 

@@ -434,10 +434,8 @@ TEST_P(NotHonoured, IsReportedWithItsLine) {
               ElementsAre(HasSubstr("warning 100.conf:5: '")));
 }
 INSTANTIATE_TEST_SUITE_P(Table, NotHonoured,
-                         testing::Values("lxc.log.level: 1", "lxc.group: a", "lxc.start.auto: 1",
-                                         "lxc.console.path: /dev/tty1",
-                                         "lxc.console.logfile: /x", "lxc.environment.hooks: A=1",
-                                         "lxc.network.type: veth"));
+                         testing::Values("lxc.log.level: 1", "lxc.console.path: /dev/tty1",
+                                         "lxc.console.logfile: /x", "lxc.environment.hooks: A=1"));
 
 TEST(RawKeys, AreSilentWhereNothingIsLost) {
   spec_of(kUnprivileged,
