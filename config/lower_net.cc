@@ -310,6 +310,7 @@ void set_type(Lowering& lowering, unsigned index, const RawEntry& entry) {
     }
     lines.type = NetworkLines::Type::link;
     lines.link.kind = static_cast<Kind>(kind->value);
+    if (lines.link.kind == Kind::macvlan) lines.link.mode = MACVLAN_MODE_PRIVATE;
     if (lines.link.kind == Kind::ipvlan) lines.link.mode = IPVLAN_MODE_L3;
   }
   lowering.networks[index] = std::move(lines);

@@ -94,7 +94,7 @@ class HotPlug {
   netlink::Socket inside() { return netlink::Socket::in_namespace(work_.net_namespace()); }
   void set_record(const std::function<void(ContainerState&)>& change);
   void delete_inside(const std::string& name);
-  void delete_old_address(int index, const std::string& name, const netlink::Cidr& address);
+  void delete_one_address(int index, const std::string& name, const netlink::Cidr& address);
 };
 
 void HotPlug::set_record(const std::function<void(ContainerState&)>& change) {
@@ -242,7 +242,7 @@ void in_network(int net_namespace, const std::function<void()>& action) {
 
 // Without promote_secondaries the kernel deletes the other addresses of the subnet along with its first one
 // (ip-sysctl.rst), the new one among them.
-void HotPlug::delete_old_address(int index, const std::string& name, const netlink::Cidr& address) {
+void HotPlug::delete_one_address(int index, const std::string& name, const netlink::Cidr& address) {
   netlink::Socket socket = inside();
   const auto forget = [&] {
     ignoring(EADDRNOTAVAIL, [&] { netlink::delete_address(socket, index, address); });
@@ -288,10 +288,10 @@ void HotPlug::readdress(const LinkSpec& from, const LinkSpec& to, int family) {
       added = false;
     }
     if (added) {
-      undo_.push("delete address " + new_address->text(), [this, index, address = *new_address] {
-        netlink::Socket back = inside();
-        netlink::delete_address(back, index, address);
-      });
+      undo_.push("delete address " + new_address->text(),
+                 [this, index, name = to.name, address = *new_address] {
+                   delete_one_address(index, name, address);
+                 });
     }
   }
   if (new_gateway) {
@@ -307,7 +307,7 @@ void HotPlug::readdress(const LinkSpec& from, const LinkSpec& to, int family) {
     });
   }
   if (!old_address || old_address == new_address) return;
-  delete_old_address(index, to.name, *old_address);
+  delete_one_address(index, to.name, *old_address);
   undo_.push("add address " + old_address->text(), [this, index, address = *old_address] {
     netlink::Socket back = inside();
     netlink::add_address(back, index, address);

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -70,6 +71,12 @@ HostFacts made_up_host(const std::string& name) {
   facts.cpus = {0, 1, 2, 3};
   facts.seed = 42;
   facts.bridges = {{"vmbr0", {3, 1500, true}}, {"vmbr1", {4, 9000, true}}};
+  facts.bridges["vmbr2"] = {.index = 5, .vlan_aware = true};
+  facts.bridges["vmbr3"] = {.index = 6, .learning = false};
+  facts.bridges["ovs0"] = {.index = 7, .is_bridge = false, .open_vswitch = true};
+  facts.lower_links = {{"eth1", {.index = 8, .name = "eth1", .mtu = 1500}},
+                       {"enp+", {.index = 9, .name = "enp5s0", .mtu = 9000, .alternative_names = {"lan"}}}};
+  facts.gateways[{AF_INET, "vmbr0"}] = "10.0.0.1";
   facts.last_capability = 40;
   if (name.find("apparmor") != std::string::npos) {
     facts.apparmor.emplace();

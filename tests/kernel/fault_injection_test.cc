@@ -1,4 +1,6 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <linux/if_link.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -126,6 +128,73 @@ bool may_be_skipped(const StartPlan& plan, std::size_t at) {
     if (jumps && plan.child.steps[step].skip_to > at) return true;
   }
   return false;
+}
+
+// Links of other types, with scripts, routes and proxies. What the host lends to the container has to be
+// there again after each failure, which the snapshot of the wire says.
+class LinkFaultInjectionTest : public FaultInjectionTest {
+ protected:
+  void make_container_with_links() {
+    wire_ = formatted("hbln{}a", vmid() % 100000);
+    run_checked({"ip", "link", "add", wire_, "type", "veth", "peer", "name", far_end()});
+    run_checked({"ip", "link", "property", "add", "dev", wire_, "altname", wire_ + "alt"});
+    LinkSpec veth;
+    veth.name = "eth0";
+    veth.host_name = formatted("veth{}i0", vmid());
+    veth.bridge = make_bridge();
+    write_kernel_file(AT_FDCWD, formatted("/proc/sys/net/ipv4/conf/{}/forwarding", veth.bridge), "1");
+    veth.configure = true;
+    veth.addresses = {inner_address() + "/24"};
+    veth.routes = {formatted("10.79.{}.0/24", vmid() % 250)};
+    veth.proxy_neighbours = true;
+    veth.script_up = {"true", {}};
+    veth.script_down = {"true", {}};
+    LinkSpec macvlan;
+    macvlan.kind = LinkSpec::Kind::macvlan;
+    macvlan.index = 1;
+    macvlan.name = "eth1";
+    macvlan.lower = far_end();
+    macvlan.mode = MACVLAN_MODE_BRIDGE;
+    LinkSpec phys;
+    phys.kind = LinkSpec::Kind::phys;
+    phys.index = 2;
+    phys.name = "eth2";
+    phys.lower = wire_;
+    phys.configure = true;
+    spec.links = {veth, macvlan, phys};
+  }
+  void TearDown() override {
+    FaultInjectionTest::TearDown();
+    run_program({"ip", "link", "delete", far_end()});
+  }
+  std::string far_end() const { return formatted("hbln{}b", vmid() % 100000); }
+  // As the host sees it.
+  std::string wire() const {
+    const auto shown = run_program({"ip", "-o", "link", "show", wire_});
+    const bool named = shown.out.find("altname " + wire_ + "alt") != std::string::npos;
+    return shown.out.find(wire_) == std::string::npos ? "gone" : named ? "there" : "without its other name";
+  }
+  std::string proxies() const { return run_checked({"ip", "neigh", "show", "proxy"}).out; }
+
+  std::string wire_;
+};
+
+TEST_F(LinkFaultInjectionTest, EveryHostStep) {
+  make_container_with_links();
+  const StartPlan planned = plan();
+  const std::string before = host_snapshot(directory(), vmid());
+  for (std::size_t step = 0; step <= planned.host.size(); ++step) {
+    StartOptions options;
+    options.before_step = [step](std::size_t at) {
+      if (at == step) throw Error("injected failure", EIO);
+    };
+    EXPECT_THAT(start_error(options), HasSubstr("injected failure"));
+    const std::string name = step < planned.host.size() ? planned.host[step].text : "after the last step";
+    ASSERT_EQ(host_snapshot(directory(), vmid()), before) << "left by failing host step " << step + 1 << name;
+    ASSERT_EQ(wire(), "there") << "after failing host step " << step + 1 << ": " << name;
+    ASSERT_THAT(proxies(), ::testing::Not(HasSubstr(inner_address())))
+        << "after failing host step " << step + 1 << ": " << name;
+  }
 }
 
 TEST_F(FaultInjectionTest, EveryHostStepOnADirectory) {

@@ -27,5 +27,19 @@ TEST(MacAddress, HostEndIsHighLocalUnicastAndRandom) {
   EXPECT_NE(first, random_host_mac());
 }
 
+TEST(FillMacPattern, FillsInRandomDigitsOfAUnicastAddress) {
+  for (int i = 0; i < 50; ++i) {
+    const auto address = fill_mac_pattern("xx:16:3E:xX:05:XX");
+    ASSERT_TRUE(address);
+    EXPECT_EQ(0, (*address)[0] & 1);
+    EXPECT_EQ(0x16, (*address)[1]);
+    EXPECT_EQ(0x05, (*address)[4]);
+  }
+  EXPECT_NE(fill_mac_pattern("00:16:3e:xx:xx:xx"), fill_mac_pattern("00:16:3e:xx:xx:xx"));
+  EXPECT_FALSE(fill_mac_pattern("01:16:3e:00:00:00"));
+  EXPECT_FALSE(fill_mac_pattern("x:16:3e:00:00:00"));
+  EXPECT_FALSE(fill_mac_pattern("xx:xx:xx:xx:xx:xx:xx"));
+}
+
 }  // namespace
 }  // namespace hutch::netlink
