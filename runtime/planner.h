@@ -28,6 +28,7 @@ struct ChildPlanInput {
   Slot dev = kNoSlot;
   std::vector<std::pair<MountSpec, Slot>> sources;  // every entry of spec.mounts; slot of a bind's source
   std::vector<std::pair<std::string, Slot>> tasks;  // v1 hierarchies to join, and their open `tasks` files
+  bool report_prepared = false;  // tell the host when no more devices have to be opened
   bool unshare_cgroup = false;  // the cgroup namespace is made after joining the v1 hierarchies
   std::string label;            // AppArmor label to take; empty: none
   std::uint64_t dropped_capabilities = 0;

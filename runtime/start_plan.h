@@ -84,6 +84,8 @@ struct OpenTasks {
 struct ApplyLimits {
   std::vector<cgroupv2::PlacedWrite> writes;
 };
+// Until the child has opened all devices that its own preparations need.
+struct AwaitPrepared {};
 struct AttachDeviceFilter {
   std::vector<bpf_insn> program;
 };
@@ -122,8 +124,8 @@ using HostAction =
                  host::LoadAppArmorProfile, host::EnterMounts, host::OpenIdMapNamespace, host::MountVolume,
                  host::PinRootfs, host::SetUpGuest, host::OpenRoot, host::BuildDev, host::OpenSource,
                  host::Spawn, host::AwaitSpawned, host::WriteIdMaps, host::Proceed, host::OpenTasks,
-                 host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup, host::SetRlimit,
-                 host::CreateLink, host::ConfigureLink, host::AwaitSide, host::WriteState,
+                 host::ApplyLimits, host::AwaitPrepared, host::AttachDeviceFilter, host::DelegateCgroup,
+                 host::SetRlimit, host::CreateLink, host::ConfigureLink, host::AwaitSide, host::WriteState,
                  host::CompleteState, host::AwaitExec, host::PublishState, host::CommitSupervisor>;
 
 // Which thread of the starting process runs a step. The side lane's steps stand one after the other in the
