@@ -63,9 +63,12 @@ OpenedVolume open_block_device(const VolumeSpec& volume, const std::string& devi
   OpenedVolume opened;
   opened.device = device;
   check_quota(volume);
-  opened.mount = mount_block_device(device, volume.fs_options, attributes_of(volume));
+  FsOptions options = volume.fs_options;
+  // The file system itself, not the mount only: its device may be read-only, too.
+  if (volume.read_only) options.emplace_back("ro", "");
+  opened.mount = mount_block_device(device, options, attributes_of(volume));
   if (volume.quota) check_quota_type(volume, opened.mount.get());
-  if (plain_too) opened.plain = mount_block_device(device, volume.fs_options, attributes_of(volume));
+  if (plain_too) opened.plain = mount_block_device(device, options, attributes_of(volume));
   return opened;
 }
 

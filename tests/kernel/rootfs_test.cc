@@ -165,6 +165,16 @@ TEST_F(RootfsTest, AnImageThatIsAttachedAlreadyIsUsedAgain) {
   EXPECT_THAT(sh("grep /mnt/data /proc/mounts"), HasSubstr(mine.path + " "));
 }
 
+TEST_F(RootfsTest, AnImageCanBeReadOnly) {
+  auto volume = mount_point(make_image("data.raw", {"-E", "root_owner=100000:100000"}), "/mnt/data");
+  volume.bind = false;
+  volume.kind = VolumeSpec::Kind::image;
+  volume.read_only = true;
+  spec.mount_points = {volume};
+  start();
+  EXPECT_THAT(sh("touch /mnt/data/x; grep -o 'ext4 r[ow]' /proc/mounts"), HasSubstr("ext4 ro"));
+}
+
 TEST_F(RootfsTest, AReadOnlyMountPointCannotBeMadeWritableFromInside) {
   const std::string data = make_data(100000);
   auto volume = mount_point(data, "/mnt/data");
