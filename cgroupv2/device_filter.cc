@@ -236,6 +236,17 @@ bool needs_device_filter(const DevicePolicy& policy) {
                                                  [](const DeviceRule& rule) { return !rule.allow; });
 }
 
+bool allows_read_and_write(const DevicePolicy& policy, char type, std::uint32_t major, std::uint32_t minor) {
+  for (auto rule = policy.rules.rbegin(); rule != policy.rules.rend(); ++rule) {
+    const bool matches = (rule->type == 'a' || rule->type == type) && rule->major.value_or(major) == major &&
+                         rule->minor.value_or(minor) == minor;
+    if (!matches) continue;
+    if (rule->allow && rule->read && rule->write) return true;
+    if (!rule->allow && (rule->read || rule->write)) return false;
+  }
+  return policy.allow_by_default;
+}
+
 std::vector<bpf_insn> device_program(const DevicePolicy& policy) {
   static_assert(sizeof(bpf_cgroup_dev_ctx) == 12);
   std::vector<bpf_insn> program = {

@@ -2,6 +2,7 @@
 
 #include <linux/bpf.h>
 
+#include <cstdint>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -13,6 +14,9 @@ namespace hutch::cgroupv2 {
 
 // False when everything is allowed: no program is needed. An allowlist without rules does need one.
 bool needs_device_filter(const DevicePolicy& policy);
+
+// What the program answers to an open for reading and writing.
+bool allows_read_and_write(const DevicePolicy& policy, char type, std::uint32_t major, std::uint32_t minor);
 
 // The program: the newest rule is asked first. A deny rule refuses an access that asks for any of its bits,
 // an allow rule permits one that asks for no other bits than its own. No rule matches: the default. (LXC

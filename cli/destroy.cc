@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <map>
 #include <optional>
@@ -119,6 +120,16 @@ void remove_run_files(CommandContext& context, std::uint32_t vmid) {
   remove_file(context.sysroot().path(formatted("etc/pve/firewall/{}.fw", vmid)));
 }
 
+// lxc.rootfs.managed: 0, with which LXC, too, touches neither the storage nor the config.
+void refuse_unmanaged(const config::ContainerConfig& config) {
+  const auto& raw = config.main.raw;
+  const auto last = std::find_if(raw.rbegin(), raw.rend(),
+                                 [](const auto& entry) { return entry.key == "lxc.rootfs.managed"; });
+  if (last == raw.rend() || last->value != "0") return;
+  throw Error(formatted("can't remove CT {} - its root file system is not managed here", config.vmid), 0,
+              "remove the line lxc.rootfs.managed first", last->origin);
+}
+
 void refuse(const config::ContainerConfig& config) {
   // Left by a destroy that failed half-way: this is how to finish it.
   check_config_lock(config, "destroyed");
@@ -126,6 +137,7 @@ void refuse(const config::ContainerConfig& config) {
     throw Error(formatted("can't remove CT {} - protection mode enabled", config.vmid), 0,
                 "unset 'protection' in its config first", config.main.origin_of("protection"));
   }
+  refuse_unmanaged(config);
 }
 
 void stop_if_running(CommandContext& context) {

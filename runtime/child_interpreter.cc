@@ -468,6 +468,7 @@ class Interpreter {
       case ChildOp::make_file: return write_text(step, O_WRONLY | O_CREAT | O_EXCL, step.number);
       case ChildOp::write_file: return write_text(step, O_WRONLY, 0);
       case ChildOp::open_pty: return open_pty(step);
+      case ChildOp::report: return report(static_cast<SyncMessage::Type>(step.number));
       case ChildOp::send_slot: return send_slot(step);
       case ChildOp::use_as_stdio: return use_as_stdio(step);
       case ChildOp::open_null_stdio: return open_null_stdio(step);

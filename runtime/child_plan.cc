@@ -53,6 +53,10 @@ class ChildPlanner {
     stdio();
     add(ChildOp::pivot, "pivot_root, detach the host's root").slot = input_.root;
     for (const Slot mount : receivers_) receive_mounts(mount);
+    if (input_.report_prepared) {
+      add(ChildOp::report, "tell the host that everything is mounted").number =
+          static_cast<std::uint64_t>(SyncMessage::Type::prepared);
+    }
     await(SyncMessage::Type::proceed_limited, "wait for 'limited'");
     for (const auto& [hierarchy, slot] : input_.tasks) {
       add(ChildOp::join_group, formatted("join the group of {}", hierarchy)).slot = slot;

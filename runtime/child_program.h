@@ -41,6 +41,7 @@ enum class ChildOp : std::uint16_t {
   make_file,             // text below dir, number: mode, content text2
   write_file,            // writes text2 into the existing file text below dir (sysctls)
   open_pty,              // dir: devpts mount; slot <- master, slot + 1 <- the other end
+  report,                // sends the message `number` (SyncMessage::Type) to the host
   send_slot,             // sends slot to the host; number: HandedFd
   use_as_stdio,          // slot becomes 0, 1, 2 and the controlling terminal
   open_null_stdio,       // /dev/null below dir becomes 0, 1, 2

@@ -79,7 +79,7 @@ class DevicePlug {
       step();
       PlugNote note =
           parse_note(run_apart([&] { return print_note(show(init.get(), number)); }), device_.key);
-      undo.push("node", [&] { hide(init.get(), note); });
+      undo.push("node", [&, note] { hide(init.get(), note); });
       note.device = print_device_number(number);
       step_ = kHelperSteps;
       step();

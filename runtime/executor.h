@@ -138,6 +138,7 @@ class StartExecutor {
   void perform(const host::Proceed& step);
   void perform(const host::OpenTasks& step);
   void perform(const host::ApplyLimits& step);
+  void perform(const host::AwaitPrepared& step);
   void perform(const host::AttachDeviceFilter& step);
   void perform(const host::DelegateCgroup& step);
   void perform(const host::SetRlimit& step);

@@ -369,6 +369,13 @@ void StartExecutor::perform(const host::ApplyLimits& step) {
   group_->apply(step.writes);
 }
 
+void StartExecutor::perform(const host::AwaitPrepared&) {
+  while (const auto message = receive()) {
+    if (message->type == SyncMessage::Type::prepared) return;
+  }
+  throw_child_death();
+}
+
 void StartExecutor::perform(const host::AttachDeviceFilter& step) {
   const UniqueFd program = cgroupv2::load_device_program(step.program);
   cgroupv2::attach_device_program(group_->open_limits().get(), program.get());

@@ -29,6 +29,7 @@ struct HotPlugTest {
 };
 
 // Runs `action`; when it throws Error, everything it has pushed is taken back, and what could not be is told.
+// The action's own variables are gone by then: what is pushed holds what it needs.
 void all_or_nothing(const std::function<void(UndoStack& undo)>& action);
 
 // Runs `work` in a forked process and gives what it returns; an Error in it is thrown here. The process is

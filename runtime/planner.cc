@@ -348,9 +348,9 @@ class HostPlanner {
     return text;
   }
 
-  // A container's root could take read-only and other attributes off again, and bring to light what the mounts
-  // in a host's directory cover. What lies on a storage has no attributes but those that the config gives,
-  // and a rootfs is the container's own.
+  // A container's root could take read-only and other attributes off again, and bring to light what the
+  // mounts in a host's directory cover. What lies on a storage has no attributes but those that the config
+  // gives, and a rootfs is the container's own.
   bool needs_locked_attributes() const {
     const auto restricted = [](const VolumeSpec& volume) {
       return volume.read_only || volume.mount_attributes != 0 || (volume.bind && volume.key != "rootfs");
@@ -453,10 +453,20 @@ class HostPlanner {
 
   void device_filter() {
     if (cgroupv2::needs_device_filter(spec_.devices)) {
+      child_.report_prepared = refuses_own_devices();
+      if (child_.report_prepared) add(host::AwaitPrepared{}, "wait until the child has opened its devices");
       add(host::AttachDeviceFilter{cgroupv2::device_program(spec_.devices)},
           formatted("attach the device filter: {} rules, else {}", spec_.devices.rules.size(),
                     spec_.devices.allow_by_default ? "allow" : "deny"));
     }
+  }
+
+  // The child opens these itself while it prepares: null, ptmx and ends of ptys.
+  bool refuses_own_devices() const {
+    constexpr std::pair<unsigned, unsigned> kOwn[] = {{1, 3}, {5, 2}, {136, 0}};
+    return std::any_of(std::begin(kOwn), std::end(kOwn), [&](const auto& device) {
+      return !cgroupv2::allows_read_and_write(spec_.devices, 'c', device.first, device.second);
+    });
   }
 
   void rlimits() {

@@ -32,9 +32,10 @@ struct ChildPlanInput {
   Slot proc = kNoSlot;
   Slot sys = kNoSlot;
   Slot cgroup = kNoSlot;
-  bool unshare_cgroup = false;  // the cgroup namespace is made after joining the v1 hierarchies
-  bool sched_core = false;      // a core-scheduling cookie makes a difference on this host
-  std::string label;            // AppArmor label to take; empty: none
+  bool report_prepared = false;  // tell the host when no more devices have to be opened
+  bool unshare_cgroup = false;   // the cgroup namespace is made after joining the v1 hierarchies
+  bool sched_core = false;       // a core-scheduling cookie makes a difference on this host
+  std::string label;             // AppArmor label to take; empty: none
   std::uint64_t dropped_capabilities = 0;
 };
 void plan_child(const ContainerSpec& spec, const ChildPlanInput& input, ChildProgram& program);

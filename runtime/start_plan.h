@@ -107,6 +107,8 @@ struct OpenTasks {
 struct ApplyLimits {
   std::vector<cgroupv2::PlacedWrite> writes;
 };
+// Until the child has opened all devices that its own preparations need.
+struct AwaitPrepared {};
 struct AttachDeviceFilter {
   std::vector<bpf_insn> program;
 };
@@ -167,17 +169,16 @@ struct CommitSupervisor {};
 
 }  // namespace host
 
-using HostAction =
-    std::variant<host::MakeStateDirectory, host::CreateCgroup, host::CreateV1Cgroups, host::MakeSupervisor,
-                 host::LoadAppArmorProfile, host::EnterMounts, host::OpenIdMapNamespace, host::MountVolume,
-                 host::PinRootfs, host::SetUpGuest, host::OpenRoot, host::BuildDev, host::OpenSource,
-                 host::OpenNamespace, host::Spawn, host::AwaitSpawned, host::MoveIntoCgroup,
-                 host::MoveSupervisor, host::CheckIdMaps, host::MakeNamespaceFilesystem,
-                 host::ConnectSeccompProxy, host::StartSeccompProxy, host::WriteIdMaps, host::Proceed, host::OpenTasks,
-                 host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup, host::SetRlimit,
-                 host::CreateLink, host::PlugLink, host::RouteLink, host::ProxyLink, host::MoveLink,
-                 host::RunLinkScripts, host::ConfigureLink, host::AwaitSide, host::WriteState,
-                 host::CompleteState, host::AwaitExec, host::PublishState, host::CommitSupervisor>;
+using HostAction = std::variant<
+    host::MakeStateDirectory, host::CreateCgroup, host::CreateV1Cgroups, host::MakeSupervisor,
+    host::LoadAppArmorProfile, host::EnterMounts, host::OpenIdMapNamespace, host::MountVolume,
+    host::PinRootfs, host::SetUpGuest, host::OpenRoot, host::BuildDev, host::OpenSource, host::OpenNamespace,
+    host::Spawn, host::AwaitSpawned, host::MoveIntoCgroup, host::MoveSupervisor, host::CheckIdMaps,
+    host::MakeNamespaceFilesystem, host::ConnectSeccompProxy, host::StartSeccompProxy, host::WriteIdMaps,
+    host::Proceed, host::OpenTasks, host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup,
+    host::SetRlimit, host::CreateLink, host::PlugLink, host::RouteLink, host::ProxyLink, host::MoveLink,
+    host::RunLinkScripts, host::ConfigureLink, host::AwaitSide, host::AwaitPrepared, host::WriteState,
+    host::CompleteState, host::AwaitExec, host::PublishState, host::CommitSupervisor>;
 
 // Which thread of the starting process runs a step. The side lane's steps stand one after the other in the
 // plan; the lane begins when the main lane comes to the first of them.

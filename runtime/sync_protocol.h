@@ -12,6 +12,7 @@
 //    |--- proceed_mapped + slots ------>|  becomes the container's root, mounts, pivots
 //    |  limits, device filter, links    |
 //    |<-- handed_fd (console, tty) -----|  with SCM_RIGHTS, any number
+//    |<-- prepared ---------------------|  only where the plan waits for it
 //    |--- proceed_limited ------------->|  joins the v1 cgroups, own cgroup namespace, mounts cgroup2,
 //    |<-- handed_fd (seccomp listener) -|  where the policy asks a proxy
 //    |                                  |  gives up its rights, ids, exec
@@ -28,6 +29,7 @@ struct SyncMessage {
     proceed_mapped = 1,
     proceed_limited,
     handed_fd,
+    prepared,
     executing,
     failed,
   };

@@ -42,10 +42,11 @@ class VolumePlug {
       }
       step();
       mount_ = open_mount();
+      if (volume_.keep_attributes) undo.push("owner and mode", remember_attributes(mount_.get()));
       step();
       const PlugNote note = parse_note(run_apart([&] { return print_note(show()); }), volume_.key);
       mount_.reset();
-      undo.push("mount", [&] { hide(note); });
+      undo.push("mount", [this, note] { hide(note); });
       step_ = kHelperSteps;
       step();
       undo.push("note", [&] { remove_note(sysroot_, state_.vmid, volume_.key); });
@@ -147,8 +148,7 @@ class VolumePlug {
       note.made = place.made;
       undo.push("directories", [&] { remove_place(note.made); });
       step();
-      if (volume_.keep_attributes)
-        undo.push("owner and mode", take_attributes(mount.get(), place.target.get()));
+      if (volume_.keep_attributes) take_attributes(mount.get(), place.target.get());
       attach_mount(mount.get(), place.target.get(), "");
       note.mount_id = mount_id_of(mount.get());
       undo.push("mount", [&] { unmount_place(note.target, note.mount_id); });

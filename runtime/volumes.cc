@@ -63,9 +63,12 @@ OpenedVolume open_block_device(const VolumeSpec& volume, const std::string& devi
   OpenedVolume opened;
   opened.device = device;
   check_quota(volume);
-  opened.mount = mount_block_device(device, volume.fs_options, attributes_of(volume));
+  FsOptions options = volume.fs_options;
+  // The file system itself, not the mount only: its device may be read-only, too.
+  if (volume.read_only) options.emplace_back("ro", "");
+  opened.mount = mount_block_device(device, options, attributes_of(volume));
   if (volume.quota) check_quota_type(volume, opened.mount.get());
-  if (plain_too) opened.plain = mount_block_device(device, volume.fs_options, attributes_of(volume));
+  if (plain_too) opened.plain = mount_block_device(device, options, attributes_of(volume));
   return opened;
 }
 
@@ -135,6 +138,18 @@ UniqueFd make_directories_inside(int root, const std::string& path) {
   return current;
 }
 
+struct stat attributes_at(int fd) {
+  struct stat status {};
+  check(::fstatat(fd, "", &status, AT_EMPTY_PATH), "cannot look at a volume's top");
+  return status;
+}
+
+void set_attributes_at(int directory, const struct stat& wanted) {
+  check(::fchown(directory, wanted.st_uid, wanted.st_gid), "cannot change the owner of a volume's top");
+  // Last: a change of the owner clears bits.
+  check(::fchmod(directory, wanted.st_mode & 07777), "cannot change the mode of a volume's top");
+}
+
 }  // namespace
 
 OpenedVolume open_volume(const VolumeSpec& volume, int id_map_fd) {
@@ -179,26 +194,24 @@ UniqueFd open_pin(const std::string& directory) {
   return pin;
 }
 
-std::function<void()> take_attributes(int mount_fd, int covered_fd) {
-  struct stat covered {
-  }, top{};
-  check(::fstatat(covered_fd, "", &covered, AT_EMPTY_PATH), "cannot look at the covered directory");
-  check(::fstatat(mount_fd, "", &top, AT_EMPTY_PATH), "cannot look at the volume's top");
+void take_attributes(int mount_fd, int covered_fd) {
   struct statfs file_system {};
   check(::fstatfs(mount_fd, &file_system), "cannot look at the volume's file system");
-  const auto directory =
-      std::make_shared<UniqueFd>(open_file(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  const auto become = [directory](const struct stat& wanted) {
-    check(::fchown(directory->get(), wanted.st_uid, wanted.st_gid),
-          "cannot give the volume the owner of the directory that it covers");
-    check(::fchmod(directory->get(), wanted.st_mode & 07777),
-          "cannot give the volume the mode of the directory that it covers");
+  if ((file_system.f_flags & ST_RDONLY) != 0) return;
+  const struct stat covered = attributes_at(covered_fd);
+  const struct stat top = attributes_at(mount_fd);
+  if (covered.st_uid == top.st_uid && covered.st_gid == top.st_gid && covered.st_mode == top.st_mode) return;
+  set_attributes_at(open_file(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW).get(), covered);
+}
+
+std::function<void()> remember_attributes(int mount_fd) {
+  const auto top = std::make_shared<UniqueFd>(open_file(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  const struct stat before = attributes_at(mount_fd);
+  return [top, before] {
+    const struct stat now = attributes_at(top->get());
+    if (now.st_uid == before.st_uid && now.st_gid == before.st_gid && now.st_mode == before.st_mode) return;
+    set_attributes_at(top->get(), before);
   };
-  const bool same = covered.st_uid == top.st_uid && covered.st_gid == top.st_gid &&
-                    (covered.st_mode & 07777) == (top.st_mode & 07777);
-  if (same || (file_system.f_flags & ST_RDONLY) != 0) return [] {};
-  become(covered);
-  return [become, top] { become(top); };
 }
 
 OpenedVolume mount_below(const VolumeSpec& volume, int id_map_fd, const std::string& rootfs, uid_t owner,

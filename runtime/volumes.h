@@ -40,8 +40,10 @@ OpenedVolume mount_below(const VolumeSpec& volume, int id_map_fd, const std::str
                          gid_t group);
 
 // `keepattrs`: the top of a volume takes owner, group and mode of the directory that it will cover; a
-// read-only volume stays as it is. Gives what takes it back.
-std::function<void()> take_attributes(int mount_fd, int covered_fd);
+// read-only volume stays as it is.
+void take_attributes(int mount_fd, int covered_fd);
+// Gives what puts them back as they are now.
+std::function<void()> remember_attributes(int mount_fd);
 
 // The attributes of the volume's mount, besides an id map.
 std::uint64_t attributes_of(const VolumeSpec& volume);

@@ -164,6 +164,22 @@ TEST(DeviceFilterTest, TheNewestRuleWins) {
   }
 }
 
+TEST(DeviceFilterTest, TheAnswerToAnOpenForBothIsTheProgramsOwn) {
+  const DevicePolicy policies[] = {
+      {},
+      {.allow_by_default = false},
+      {true, {rule(false, 'c', 1, 3, "w")}},
+      {true, {rule(false, 'c', {}, {}, "rwm"), rule(true, 'c', 1, 3, "rw")}},
+      {false, {rule(true, 'a', {}, {}, "rwm"), rule(false, 'c', 1, {}, "m")}},
+      {false, {rule(true, 'c', 1, 3, "r"), rule(true, 'c', 1, 3, "w")}},
+  };
+  for (const auto& policy : policies) {
+    for (const std::uint32_t minor : {3U, 5U}) {
+      EXPECT_EQ(allows_read_and_write(policy, 'c', 1, minor), asks(policy, 'c', 1, minor, kRead | kWrite));
+    }
+  }
+}
+
 TEST(DeviceFilterTest, DenyWriteOfADeviceOfTheConfig) {
   // What `dev0: /dev/x,deny-write=1` asks for.
   const DevicePolicy policy{.allow_by_default = false,

@@ -97,6 +97,14 @@ TEST_F(Destroy, Refusals) {
   EXPECT_EQ(host.config(100), config);
 }
 
+TEST_F(Destroy, WhatIsNotManagedHereIsLeftAlone) {
+  host.add_container(100, "rootfs: local:100/subvol-100-disk-0.subvol\nlxc.rootfs.managed: 0\n");
+  const auto outcome = pct({"destroy", "100"});
+  EXPECT_NE(outcome.status, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("not managed here"));
+  EXPECT_THAT(outcome.err, HasSubstr("100.conf:2"));
+}
+
 TEST_F(Destroy, HalfDoneDestroyCanBeRepeated) {
   create("100");
   // Something is mounted inside of the volume: freeing it fails.

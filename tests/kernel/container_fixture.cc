@@ -241,6 +241,14 @@ std::string ContainerTest::sh(const std::string& script) {
   return out;
 }
 
+void ContainerTest::set_owner_of_rootfs(uid_t owner) {
+  const auto own = [owner](const fs::path& path) {
+    check(::lchown(path.c_str(), owner, owner), "cannot change an owner");
+  };
+  own(rootfs());
+  for (const auto& entry : fs::recursive_directory_iterator(rootfs())) own(entry.path());
+}
+
 void ContainerTest::kill() {
   const auto running = find_running(sysroot_, vmid());
   if (running) kill_container(sysroot_, *running);

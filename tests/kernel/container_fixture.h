@@ -44,6 +44,8 @@ class ContainerTest : public ::testing::Test {
   // Runs a script with the container's /bin/sh; returns its output without the last newline.
   std::string sh(const std::string& script);
   ContainerState state() const;
+  // Everything in the rootfs belongs to this host id afterwards.
+  void set_owner_of_rootfs(uid_t owner);
   void kill();
   // Waits until the container's record is gone; false after ten seconds.
   bool wait_until_gone() const;
