@@ -116,7 +116,8 @@ int finish_supervision(const std::vector<std::string>& words, std::FILE* out, st
   const Sysroot sysroot = Sysroot::from_environment();
   const auto ended = clean_up_as_supervisor(sysroot, static_cast<std::uint32_t>(*vmid));
   if (words.size() == 2) {
-    if (ended && ended->to_be_destroyed) destroy_ephemeral(sysroot, static_cast<std::uint32_t>(*vmid), out, err);
+    if (ended && ended->to_be_destroyed)
+      destroy_ephemeral(sysroot, static_cast<std::uint32_t>(*vmid), out, err);
     return 0;
   }
   sigset_t none;

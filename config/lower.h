@@ -39,8 +39,8 @@ struct LoweringContext {
   std::function<std::string(const std::string& path)> read_file;
   // The node at a host path (`lxc.cgroup2.devices.allow: /dev/kfd rwm`); throws Error.
   std::function<HostDevice(const std::string& path)> device_at;
-  // The vmid of the container of this host that is named so: its vmid in digits, or its host name. Unset: none
-  // is known.
+  // The vmid of the container of this host that is named so: its vmid in digits, or its host name. Unset:
+  // none is known.
   std::function<std::optional<std::uint32_t>(const std::string& name)> container_named;
   // The caller's own group on the cgroup2 tree, relative to its root ("" for the root itself), for
   // `lxc.cgroup.relative`.

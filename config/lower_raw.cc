@@ -43,6 +43,19 @@ void set_id_map(Lowering& lowering, const RawEntry& entry) {
   ranges.push_back({inside, host, count, entry.origin});
 }
 
+// What devpts can have (NR_UNIX98_PTY_MAX), and what a start has room for.
+constexpr std::uint64_t kMaxPtys = 1U << 20;
+constexpr std::uint64_t kMaxTerminals = 40;
+
+// An absolute path without repeated, trailing and "/./" parts; "/" when it is empty.
+std::string clean_path(std::string_view path) {
+  std::string clean;
+  for (const auto part : split(path, '/')) {
+    if (!part.empty() && part != ".") clean.append("/").append(part);
+  }
+  return clean.empty() ? "/" : clean;
+}
+
 void set_console_path(Lowering& lowering, const RawEntry& entry) {
   if (entry.value == "none") {
     lowering.spec.console = false;
@@ -174,7 +187,7 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.init.cwd",
      [](Lowering& lowering, const RawEntry& entry) {
        if (!entry.value.empty() && entry.value.front() != '/') bad_value(entry, "an absolute path");
-       lowering.spec.init.cwd = entry.value.empty() ? "/" : entry.value;
+       lowering.spec.init.cwd = clean_path(entry.value);
      }},
     {"lxc.init.gid",
      [](Lowering& lowering, const RawEntry& entry) {
@@ -204,11 +217,14 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.prlimit", clear_rlimits},
     {"lxc.pty.max",
      [](Lowering& lowering, const RawEntry& entry) {
-       lowering.spec.pty_max = static_cast<std::uint32_t>(c_number(entry));
+       lowering.spec.pty_max = static_cast<std::uint32_t>(c_number(entry, kMaxPtys));
      }},
     {"lxc.rootfs.mount", not_honoured},
     {"lxc.sched.core",
-     [](Lowering& lowering, const RawEntry& entry) { lowering.spec.core_scheduling = c_boolean(entry); }},
+     [](Lowering& lowering, const RawEntry& entry) {
+       lowering.spec.core_scheduling = c_boolean(entry);
+       lowering.spec.core_scheduling_origin = entry.origin;
+     }},
     // A filter of our own is loaded in any case, on top of the starter's.
     {"lxc.seccomp.allow_nesting", check_boolean},
     {"lxc.seccomp.notify.cookie",
@@ -229,16 +245,16 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.tty.dir", set_tty_directory},
     {"lxc.tty.max",
      [](Lowering& lowering, const RawEntry& entry) {
-       lowering.spec.tty_count = static_cast<std::uint32_t>(c_number(entry));
+       lowering.spec.tty_count = static_cast<std::uint32_t>(c_number(entry, kMaxTerminals));
      }},
     {"lxc.uts.name", set_host_name},
 };
 
 // Everything below these names.
 constexpr RawKeyRow kRawPrefixes[] = {
-    {"lxc.cgroup2.", set_cgroup_file}, {"lxc.cgroup.", set_cgroup_v1_file}, {"lxc.prlimit.", set_rlimit},
-    {"lxc.sysctl.", set_sysctl},       {"lxc.net.", not_honoured},
-    {"lxc.namespace.share.", set_namespace_share},
+    {"lxc.cgroup2.", set_cgroup_file}, {"lxc.cgroup.", set_cgroup_v1_file},
+    {"lxc.prlimit.", set_rlimit},      {"lxc.sysctl.", set_sysctl},
+    {"lxc.net.", not_honoured},        {"lxc.namespace.share.", set_namespace_share},
 };
 
 }  // namespace

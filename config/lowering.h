@@ -53,7 +53,7 @@ struct Lowering {
   bool own_seccomp_profile = false;
   NamespaceWish keep_namespaces = {};
   NamespaceWish clone_namespaces = {};
-  Origin time_offset_origin = {};
+  Origin cgroup_paths_origin = {};
   CgroupV1Pairs cgroup_v1 = {};
   RawEntry cgroup_parent = {};    // `lxc.cgroup.dir`
   RawEntry cgroup_relative = {};  // `lxc.cgroup.relative`, when it is on

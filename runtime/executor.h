@@ -88,7 +88,7 @@ class StartExecutor {
   UniqueFd proxy_socket_;      // to the seccomp proxy
   UniqueFd seccomp_listener_;  // until its process has it
   UniqueFd seccomp_proxy_;     // pidfd of that process
-  UniqueFd rootfs_pin_;    // held as long as the container lives
+  UniqueFd rootfs_pin_;        // held as long as the container lives
   UniqueFd sync_;
   std::size_t child_steps_logged_ = 0;
   std::optional<ChildTimes> child_times_;

@@ -140,9 +140,9 @@ using HostAction =
                  host::PinRootfs, host::SetUpGuest, host::OpenRoot, host::BuildDev, host::OpenSource,
                  host::OpenNamespace, host::Spawn, host::AwaitSpawned, host::MoveIntoCgroup,
                  host::MoveSupervisor, host::CheckIdMaps, host::MakeNamespaceFilesystem,
-                 host::ConnectSeccompProxy, host::StartSeccompProxy, host::WriteIdMaps, host::Proceed, host::OpenTasks,
-                 host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup, host::SetRlimit,
-                 host::CreateLink, host::ConfigureLink, host::AwaitSide, host::WriteState,
+                 host::ConnectSeccompProxy, host::StartSeccompProxy, host::WriteIdMaps, host::Proceed,
+                 host::OpenTasks, host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup,
+                 host::SetRlimit, host::CreateLink, host::ConfigureLink, host::AwaitSide, host::WriteState,
                  host::CompleteState, host::AwaitExec, host::PublishState, host::CommitSupervisor>;
 
 // Which thread of the starting process runs a step. The side lane's steps stand one after the other in the

@@ -59,8 +59,8 @@ class Supervisor {
     int fd = -1;
   };
   // Asks for the first process, with new namespaces, in the cgroup that `cgroup` is a directory of if
-  // `clone_flags` has CLONE_INTO_CGROUP. It joins those of `joins` before, in their order. It shares the memory
-  // of this process if image().shares_memory says so. Does not wait.
+  // `clone_flags` has CLONE_INTO_CGROUP. It joins those of `joins` before, in their order. It shares the
+  // memory of this process if image().shares_memory says so. Does not wait.
   void spawn(std::uint64_t clone_flags, int cgroup, std::span<const Join> joins = {});
   // Waits for it. Throws the errno of clone3 (ENOSPC: a limit of /proc/sys/user is reached).
   FirstProcess await_spawned();
@@ -69,7 +69,8 @@ class Supervisor {
   // From here on the supervisor watches over the container by itself. It keeps copies of `fds`, the first of
   // which is the console if `has_console`. What it shares with this process stays until this process ends.
   void commit(std::span<const int> fds, bool has_console);
-  // What ends init is never a reboot: its process ids are not its own, so a signal may have come from anywhere.
+  // What ends init is never a reboot: its process ids are not its own, so a signal may have come from
+  // anywhere.
   void never_restart();
   // Kills and collects the first process and ends the supervisor. After `commit` it only waits until the
   // supervisor has ended by itself: the caller has killed init.

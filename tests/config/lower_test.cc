@@ -450,8 +450,6 @@ TEST(LowerOptions, ReportsWhatHasNoEffect) {
                   "warning 100.conf:5: option 'startup' is not honoured by this version and has no effect"));
   EXPECT_THAT(diagnostics_of(kUnprivileged, "hookscript: local:snippets/a.sh\n"),
               ElementsAre(HasSubstr("error 100.conf:5: option 'hookscript'")));
-  EXPECT_THAT(diagnostics_of(kUnprivileged, "features: mknod=1\n"),
-              ElementsAre(HasSubstr("error 100.conf:5: option 'features': 'mknod'")));
   EXPECT_THAT(error_of(kUnprivileged, "features: magic=1\n"),
               AllOf(HasSubstr("option 'features': unknown key 'magic'"), HasSubstr("[100.conf:5]")));
 }
