@@ -175,6 +175,14 @@ void destroy_stopped(CommandContext& context, const ConfigStore& store, std::uin
   store.remove(vmid);
 }
 
+void destroy_ephemeral(CommandContext& context, const ConfigStore& store, std::uint32_t vmid) {
+  try {
+    destroy_stopped(context, store, vmid, false);
+  } catch (const Error& error) {
+    context.warn(formatted("CT {} is ephemeral, but stays: {}", vmid, error.what()));
+  }
+}
+
 int command_destroy(CommandContext& context) {
   const ConfigStore store(context.sysroot());
   const std::uint32_t vmid = context.vmid();

@@ -12,4 +12,8 @@ namespace hutch::cli {
 void destroy_stopped(CommandContext& context, const ConfigStore& store, std::uint32_t vmid,
                      bool unreferenced);
 
+// The same for a container that was to be gone when it has stopped (`lxc.ephemeral`). What keeps it (option
+// `protection`, a lock) is a warning: the stop itself has gone well.
+void destroy_ephemeral(CommandContext& context, const ConfigStore& store, std::uint32_t vmid);
+
 }  // namespace hutch::cli

@@ -101,11 +101,11 @@ int run_command(const CommandRow& row, const std::vector<std::string>& words, Co
 }
 
 // A container that was to be gone when it has stopped.
-void destroy_ephemeral(const Sysroot& sysroot, std::uint32_t vmid, std::FILE* out, std::FILE* err) {
+void destroy_ended(const Sysroot& sysroot, std::uint32_t vmid, std::FILE* out, std::FILE* err) {
   CommandContext context(sysroot, out, err);
   const ConfigStore store(sysroot);
   const auto lock = store.lock(vmid, err);
-  destroy_stopped(context, store, vmid, false);
+  destroy_ephemeral(context, store, vmid);
 }
 
 // `pct container-ended <vmid> [<command> ...]`: this process was a container's supervisor
@@ -116,7 +116,7 @@ int finish_supervision(const std::vector<std::string>& words, std::FILE* out, st
   const Sysroot sysroot = Sysroot::from_environment();
   const auto ended = clean_up_as_supervisor(sysroot, static_cast<std::uint32_t>(*vmid));
   if (words.size() == 2) {
-    if (ended && ended->to_be_destroyed) destroy_ephemeral(sysroot, static_cast<std::uint32_t>(*vmid), out, err);
+    if (ended && ended->to_be_destroyed) destroy_ended(sysroot, static_cast<std::uint32_t>(*vmid), out, err);
     return 0;
   }
   sigset_t none;

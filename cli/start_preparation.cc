@@ -42,10 +42,9 @@ StartPlan prepare_start(CommandContext& context, const config::ContainerConfig& 
   seccomp::BpfProgram filter;
   if (!spec.seccomp.policy.empty()) {
     const auto span = trace.span("compile the seccomp policy, or find it in the cache");
-    filter = seccomp::load_or_compile(spec.seccomp.policy, spec.seccomp.origin,
-                                      context.sysroot().path("var/cache/hutch/seccomp"),
-                                      spec.seccomp.notify_proxies.empty() ? seccomp::Notify::refuse
-                                                                          : seccomp::Notify::forward);
+    filter = seccomp::load_or_compile(
+        spec.seccomp.policy, spec.seccomp.origin, context.sysroot().path("var/cache/hutch/seccomp"),
+        spec.seccomp.notify_proxies.empty() ? seccomp::Notify::refuse : seccomp::Notify::forward);
   }
   const auto span = trace.span("plan the start");
   return make_plan(spec, facts, std::move(filter), context.sysroot());

@@ -30,7 +30,7 @@ void destroy_if_ephemeral(CommandContext& context, const ConfigStore& store, con
   if (!state.ephemeral) return;
   const auto lock = store.lock(context.vmid(), context.err());
   if (find_running(context.sysroot(), context.vmid())) return;
-  destroy_stopped(context, store, context.vmid(), false);
+  destroy_ephemeral(context, store, context.vmid());
 }
 
 }  // namespace
@@ -45,7 +45,7 @@ int command_stop(CommandContext& context) {
   // The lock is ours, so the supervisor could not destroy an ephemeral container.
   keep_ephemeral(context.sysroot(), state);
   kill_container(context.sysroot(), state);
-  if (state.ephemeral) destroy_stopped(context, store, context.vmid(), false);
+  if (state.ephemeral) destroy_ephemeral(context, store, context.vmid());
   return 0;
 }
 

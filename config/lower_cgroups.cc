@@ -29,10 +29,25 @@ constexpr CgroupPathKey kPathKeys[] = {
     {"lxc.cgroup.dir.monitor.pivot", &CgroupPaths::monitor_pivot},
 };
 
+// Below the group that the starter is in.
+void make_relative(Lowering& lowering) {
+  const auto& relative = lowering.cgroup_relative;
+  if (!lowering.context.own_cgroup) bad_value(relative, "known here: the caller's group is needed");
+  const std::string own = lowering.context.own_cgroup();
+  if (own.empty()) return;
+  auto& paths = lowering.spec.cgroup_paths;
+  if (paths.container.empty()) paths.container = formatted("lxc/{}", lowering.spec.vmid);
+  for (std::string* path : {&paths.container, &paths.monitor, &paths.monitor_pivot}) {
+    if (!path->empty()) *path = own + "/" + *path;
+  }
+  lowering.cgroup_paths_origin = relative.origin;
+}
+
 }  // namespace
 
 void set_cgroup_path(Lowering& lowering, const RawEntry& entry) {
   auto& paths = lowering.spec.cgroup_paths;
+  lowering.cgroup_paths_origin = entry.origin;
   if (entry.key == "lxc.cgroup.dir") {
     lowering.cgroup_parent = entry;
     if (!entry.value.empty()) lowering.cgroup_parent.value = group_path(entry);
@@ -65,15 +80,8 @@ void lower_cgroup_paths(Lowering& lowering) {
     paths.container = formatted("{}/lxc.payload.{}", parent.value, lowering.spec.vmid);
     paths.monitor = formatted("{}/lxc.monitor.{}", parent.value, lowering.spec.vmid);
   }
-  const auto& relative = lowering.cgroup_relative;
-  if (relative.key.empty()) return;
-  if (!lowering.context.own_cgroup) bad_value(relative, "known here: the caller's group is needed");
-  const std::string own = lowering.context.own_cgroup();
-  if (own.empty()) return;
-  if (paths.container.empty()) paths.container = formatted("lxc/{}", lowering.spec.vmid);
-  for (std::string* path : {&paths.container, &paths.monitor, &paths.monitor_pivot}) {
-    if (!path->empty()) *path = own + "/" + *path;
-  }
+  if (!lowering.cgroup_relative.key.empty()) make_relative(lowering);
+  if (paths != CgroupPaths()) paths.origin = lowering.cgroup_paths_origin;
 }
 
 }  // namespace hutch::config

@@ -169,8 +169,9 @@ void set_signal(Lowering& lowering, const RawEntry& entry) {
 void set_parent_death_signal(Lowering& lowering, const RawEntry& entry) {
   auto& signal = lowering.spec.parent_death_signal;
   if (entry.value.empty() || entry.value == "0") return signal.reset();
-  signal = parse_signal(entry.value);
-  if (!signal) bad_value(entry, "a signal such as SIGKILL, or 0");
+  const auto number = parse_signal(entry.value);
+  if (!number) bad_value(entry, "a signal such as SIGKILL, or 0");
+  signal = {*number, entry.origin};
 }
 
 void check_monitor_unshare(Lowering& lowering, const RawEntry& entry) {

@@ -91,6 +91,7 @@ void choose(Lowering& lowering) {
   const auto& keep = lowering.keep_namespaces;
   const auto& clone = lowering.clone_namespaces;
   set.user = lowering.unprivileged;
+  set.origin = keep.kinds.empty() ? clone.origin : keep.origin;
   set.time = set.boottime_offset_ns != 0 || set.monotonic_offset_ns != 0;
   for (const auto& row : kNamespaces) {
     const bool user = row.kind == NamespaceKind::user;
@@ -149,7 +150,7 @@ void check_others(const Lowering& lowering) {
   if (!set.time && (set.boottime_offset_ns != 0 || set.monotonic_offset_ns != 0)) {
     throw Error("clock offsets need a time namespace of the container's own", 0,
                 "remove the 'lxc.time.offset' lines, or give the container its own time namespace",
-                lowering.time_offset_origin);
+                set.time_origin);
   }
   if (set.shares(NamespaceKind::pid) && lowering.unprivileged && !set.shares(NamespaceKind::user)) {
     throw Error(
@@ -160,8 +161,7 @@ void check_others(const Lowering& lowering) {
   }
   if (spec.core_scheduling && !set.pid) {
     throw Error("'lxc.sched.core' needs a pid namespace of the container's own", 0,
-                "remove it, or give the container its own pid namespace",
-                origin_of(lowering, NamespaceKind::pid));
+                "remove it, or give the container its own pid namespace", spec.core_scheduling_origin);
   }
 }
 
@@ -239,12 +239,12 @@ void set_namespace_share(Lowering& lowering, const RawEntry& entry) {
 
 void set_boot_time_offset(Lowering& lowering, const RawEntry& entry) {
   lowering.spec.namespaces.boottime_offset_ns = time_offset(entry);
-  lowering.time_offset_origin = entry.origin;
+  lowering.spec.namespaces.time_origin = entry.origin;
 }
 
 void set_monotonic_time_offset(Lowering& lowering, const RawEntry& entry) {
   lowering.spec.namespaces.monotonic_offset_ns = time_offset(entry);
-  lowering.time_offset_origin = entry.origin;
+  lowering.spec.namespaces.time_origin = entry.origin;
 }
 
 void lower_namespaces(Lowering& lowering) {

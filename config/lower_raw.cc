@@ -43,6 +43,19 @@ void set_id_map(Lowering& lowering, const RawEntry& entry) {
   ranges.push_back({inside, host, count, entry.origin});
 }
 
+// What devpts can have (NR_UNIX98_PTY_MAX), and what a start has room for.
+constexpr std::uint64_t kMaxPtys = 1U << 20;
+constexpr std::uint64_t kMaxTerminals = 40;
+
+// An absolute path without repeated, trailing and "/./" parts; "/" when it is empty.
+std::string clean_path(std::string_view path) {
+  std::string clean;
+  for (const auto part : split(path, '/')) {
+    if (!part.empty() && part != ".") clean.append("/").append(part);
+  }
+  return clean.empty() ? "/" : clean;
+}
+
 void set_console_path(Lowering& lowering, const RawEntry& entry) {
   if (entry.value == "none") {
     lowering.spec.console = false;
@@ -177,7 +190,7 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.init.cwd",
      [](Lowering& lowering, const RawEntry& entry) {
        if (!entry.value.empty() && entry.value.front() != '/') bad_value(entry, "an absolute path");
-       lowering.spec.init.cwd = entry.value.empty() ? "/" : entry.value;
+       lowering.spec.init.cwd = clean_path(entry.value);
      }},
     {"lxc.init.gid",
      [](Lowering& lowering, const RawEntry& entry) {
@@ -209,7 +222,7 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.prlimit", clear_rlimits},
     {"lxc.pty.max",
      [](Lowering& lowering, const RawEntry& entry) {
-       lowering.spec.pty_max = static_cast<std::uint32_t>(c_number(entry));
+       lowering.spec.pty_max = static_cast<std::uint32_t>(c_number(entry, kMaxPtys));
      }},
     // 0: `pct destroy` leaves the storage alone.
     {"lxc.rootfs.managed", [](Lowering&, const RawEntry& entry) { c_boolean(entry); }},
@@ -218,7 +231,10 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.rootfs.options", no_effect_needed},
     {"lxc.rootfs.path", no_effect_needed},
     {"lxc.sched.core",
-     [](Lowering& lowering, const RawEntry& entry) { lowering.spec.core_scheduling = c_boolean(entry); }},
+     [](Lowering& lowering, const RawEntry& entry) {
+       lowering.spec.core_scheduling = c_boolean(entry);
+       lowering.spec.core_scheduling_origin = entry.origin;
+     }},
     // A filter of our own is loaded in any case, on top of the starter's.
     {"lxc.seccomp.allow_nesting", check_boolean},
     {"lxc.seccomp.notify.cookie",
@@ -239,7 +255,7 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.tty.dir", set_tty_directory},
     {"lxc.tty.max",
      [](Lowering& lowering, const RawEntry& entry) {
-       lowering.spec.tty_count = static_cast<std::uint32_t>(c_number(entry));
+       lowering.spec.tty_count = static_cast<std::uint32_t>(c_number(entry, kMaxTerminals));
      }},
     {"lxc.uts.name", set_host_name},
 };

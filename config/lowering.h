@@ -73,7 +73,7 @@ struct Lowering {
   bool own_seccomp_profile = false;
   NamespaceWish keep_namespaces = {};
   NamespaceWish clone_namespaces = {};
-  Origin time_offset_origin = {};
+  Origin cgroup_paths_origin = {};
   RawEntry cgroup_parent = {};    // `lxc.cgroup.dir`
   RawEntry cgroup_relative = {};  // `lxc.cgroup.relative`, when it is on
   // The last `lxc.mount.fstab` line.

@@ -115,8 +115,9 @@ bool shares_namespace(const Joining& joining, const char* kind) {
   }, theirs{};
   check(::fstatat(joining.proc.get(), formatted("self/ns/{}", kind).c_str(), &ours, 0),
         formatted("cannot look at our {} namespace", kind));
-  check(::fstatat(joining.proc.get(), formatted("{}/ns/{}", joining.state.init.pid, kind).c_str(), &theirs, 0),
-        formatted("cannot look at the container's {} namespace", kind));
+  check(
+      ::fstatat(joining.proc.get(), formatted("{}/ns/{}", joining.state.init.pid, kind).c_str(), &theirs, 0),
+      formatted("cannot look at the container's {} namespace", kind));
   return ours.st_ino == theirs.st_ino;
 }
 
@@ -183,10 +184,17 @@ void restrict_like_init(const Joining& joining) {
   if (!joining.filter.empty()) load_filter(joining);
 }
 
-void become_inner_root() {
+// As ContainerSpec::root_uid: EINVAL says that the map has no id 0.
+void become_inner_root(const ContainerState& state) {
   check(::setgroups(0, nullptr), "cannot drop groups");
-  check(::setresgid(0, 0, 0), "cannot become group 0");
-  check(::setresuid(0, 0, 0), "cannot become user 0");
+  if (::setresgid(0, 0, 0) < 0) {
+    const gid_t gid = errno == EINVAL ? state.init_gid : 0;
+    check(::setresgid(gid, gid, gid), formatted("cannot become group {}", gid));
+  }
+  if (::setresuid(0, 0, 0) < 0) {
+    const uid_t uid = errno == EINVAL ? state.init_uid : 0;
+    check(::setresuid(uid, uid, uid), formatted("cannot become user {}", uid));
+  }
 }
 
 // The program's terminal takes the place of those of our standard descriptors that are terminals: a terminal
@@ -264,7 +272,7 @@ Pty open_container_pty() {
             "cannot enter the container's cgroup namespace");
     }
     if (!joining.state.shares_keyring) join_keyring();
-    become_inner_root();
+    become_inner_root(joining.state);
     if (joining.terminal) {
       // Opened as the container's root, whose the terminal then is.
       const Pty pty = open_container_pty();
@@ -285,7 +293,8 @@ Pty open_container_pty() {
 void join_and_spawn(const Joining& joining) {
   joining.group.join_existing();
   if (joining.state.core_scheduling) {
-    check(::prctl(PR_SCHED_CORE, PR_SCHED_CORE_SHARE_FROM, joining.state.init.pid, PR_SCHED_CORE_SCOPE_THREAD, 0),
+    check(::prctl(PR_SCHED_CORE, PR_SCHED_CORE_SHARE_FROM, joining.state.init.pid, PR_SCHED_CORE_SCOPE_THREAD,
+                  0),
           "cannot take the container's core-scheduling cookie");
   }
   // A guest process must not be able to trace us or look at our memory while we are half inside.

@@ -28,7 +28,9 @@ class ChildPlanner {
 
   void plan() {
     keyring();
-    if (input_.sched_core) add(ChildOp::sched_core, "take a core-scheduling cookie of its own");
+    if (input_.sched_core) {
+      add(ChildOp::sched_core, "take a core-scheduling cookie of its own", spec_.core_scheduling_origin);
+    }
     if (spec_.namespaces.uts && !spec_.hostname.empty())
       add(ChildOp::set_hostname, formatted("set the host name to {}", spec_.hostname)).text =
           text(spec_.hostname);
@@ -98,11 +100,13 @@ class ChildPlanner {
 
   // Processes of another container may look at ours, with our ids or as root of our user namespace.
   bool seen_by_others() const {
-    return spec_.namespaces.shares(NamespaceKind::user) || spec_.namespaces.shares(NamespaceKind::pid);
+    return spec_.namespaces.shares(NamespaceKind::user) || !spec_.namespaces.pid;
   }
 
   void become_root() {
     auto& step = add(ChildOp::become_root, "become the container's root");
+    step.number = spec_.root_gid();
+    step.number2 = spec_.root_uid();
     if (seen_by_others()) step.flags = ChildStep::kUndumpable;
   }
 
@@ -115,7 +119,8 @@ class ChildPlanner {
     };
     auto& step = add(ChildOp::enter_time_namespace,
                      formatted("enter a new time namespace, boottime {} ns, monotonic {} ns",
-                               spec_.namespaces.boottime_offset_ns, spec_.namespaces.monotonic_offset_ns));
+                               spec_.namespaces.boottime_offset_ns, spec_.namespaces.monotonic_offset_ns),
+                     spec_.namespaces.time_origin);
     step.text = text(line("boottime", spec_.namespaces.boottime_offset_ns) +
                      line("monotonic", spec_.namespaces.monotonic_offset_ns));
   }
@@ -301,9 +306,8 @@ class ChildPlanner {
     if (input_.unshare_cgroup) add(ChildOp::unshare, "unshare the cgroup namespace").number = CLONE_NEWCGROUP;
     if (spec_.cgroup == CgroupMount::none || sys_ == kNoSlot) return;
     const std::uint64_t read_only = spec_.cgroup == CgroupMount::read_only ? MOUNT_ATTR_RDONLY : 0;
-    const Slot tree = input_.cgroup != kNoSlot
-                          ? input_.cgroup
-                          : filesystem("cgroup2", {}, kNoDevSuidExec | read_only);
+    const Slot tree =
+        input_.cgroup != kNoSlot ? input_.cgroup : filesystem("cgroup2", {}, kNoDevSuidExec | read_only);
     attach(tree, sys_, "fs/cgroup", "mount cgroup2 on /sys/fs/cgroup");
   }
 
@@ -378,8 +382,9 @@ class ChildPlanner {
   void selinux_context() {
     const auto& selinux = spec_.selinux;
     if (selinux.context.empty()) return;
-    auto& step = add(ChildOp::write_attribute, formatted("take the SELinux context {} from exec on", selinux.context),
-                     selinux.origin, "does the policy know it, and allow the transition?");
+    auto& step =
+        add(ChildOp::write_attribute, formatted("take the SELinux context {} from exec on", selinux.context),
+            selinux.origin, "does the policy know it, and allow the transition?");
     step.dir = proc_;
     step.text = text("thread-self/attr/exec");
     step.text2 = text(selinux.context);
@@ -409,9 +414,10 @@ class ChildPlanner {
     program_.groups = spec_.init.groups;
     selinux_context();
     // Changing ids clears it (prctl(2)).
-    if (spec_.parent_death_signal) {
-      add(ChildOp::parent_death, formatted("get signal {} when the supervisor dies", *spec_.parent_death_signal))
-          .number = static_cast<std::uint64_t>(*spec_.parent_death_signal);
+    if (const auto& signal = spec_.parent_death_signal) {
+      add(ChildOp::parent_death, formatted("get signal {} when the supervisor dies", signal->value),
+          signal->origin)
+          .number = static_cast<std::uint64_t>(signal->value);
     }
     for (const auto& word : spec_.init.argv) program_.argv.push_back(text(word));
     for (const auto& entry : init_environment(spec_)) program_.envp.push_back(text(entry));

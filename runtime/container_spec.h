@@ -76,6 +76,8 @@ struct NamespaceSet {
   std::int64_t boottime_offset_ns = 0;
   std::int64_t monotonic_offset_ns = 0;
   std::vector<SharedNamespace> shared;  // at most one of each kind, which then is not its own
+  Origin origin;                        // of what is left as it is, where a line said so
+  Origin time_origin;                   // of the offsets
 
   bool shares(NamespaceKind kind) const {
     for (const auto& space : shared) {
@@ -93,6 +95,7 @@ struct CgroupPaths {
   std::string monitor;       // for the supervisor; empty: it stays where the starter was
   // Where the supervisor goes before `monitor` is removed; empty: the tree's root.
   std::string monitor_pivot;
+  Origin origin;
   bool operator==(const CgroupPaths&) const = default;
 };
 
@@ -370,10 +373,15 @@ struct ContainerSpec {
   bool new_keyring = true;  // a session keyring of its own; else the starter's (keyrings(7))
   // A core-scheduling cookie of its own: no CPU core runs its threads beside others' (core-scheduling.rst).
   bool core_scheduling = false;
-  std::optional<int> parent_death_signal;  // for init when its supervisor dies; nothing: it survives
-  bool ephemeral = false;                  // destroyed when it has stopped
+  Origin core_scheduling_origin;
+  std::optional<Located<int>> parent_death_signal;  // for init when its supervisor dies; nothing: it survives
+  bool ephemeral = false;                           // destroyed when it has stopped
   std::vector<RlimitSpec> rlimits;
   std::vector<std::pair<std::string, Located<std::string>>> sysctls;  // "kernel.msgmax" -> value
+
+  // The ids inside that the container's root has: 0 where the map has it, else those of init.
+  std::uint32_t root_uid() const { return id_map.host_uid(0) ? 0 : init.uid; }
+  std::uint32_t root_gid() const { return id_map.host_gid(0) ? 0 : init.gid; }
 
   bool operator==(const ContainerSpec&) const = default;
 };

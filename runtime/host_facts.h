@@ -53,8 +53,8 @@ struct HostFacts {
   std::map<std::pair<int, std::string>, std::string> gateways;
   // What AppArmor can do here; nothing when the kernel does not enforce it.
   std::optional<AppArmorFeatures> apparmor;
-  // Looked at only for containers that ask for it: whether two threads share a core (SMT), and whether SELinux
-  // is enabled.
+  // Looked at only for containers that ask for it: whether two threads share a core (SMT), and whether
+  // SELinux is enabled.
   bool smt = false;
   bool selinux = false;
   unsigned last_capability = 40;

@@ -54,9 +54,11 @@ class HostPlanner {
     add(host::MakeStateDirectory{},
         formatted("make directory {}", state_directory(plan_.sysroot, spec_.vmid)), "remove");
     add(host::WriteState{}, "write the state record", "remove");
-    add(host::CreateCgroup{writes}, formatted("create cgroup {} and {}", group_, inner_), "remove");
+    add(host::CreateCgroup{writes}, formatted("create cgroup {} and {}", group_, inner_), "remove",
+        spec_.cgroup_paths.origin);
     const auto& namespaces = spec_.namespaces;
-    plan_.shares_memory = !namespaces.time && !namespaces.shares(NamespaceKind::time) && !tight_memory(writes);
+    plan_.shares_memory =
+        !namespaces.time && !namespaces.shares(NamespaceKind::time) && !tight_memory(writes);
     open_namespaces();
     // A first process with a memory of its own needs its program from the beginning.
     if (!plan_.shares_memory) plan_.ahead = plan_.host.size();
@@ -82,7 +84,7 @@ class HostPlanner {
     }
     if (!spec_.cgroup_paths.monitor.empty()) {
       add(host::MoveSupervisor{}, formatted("move the supervisor into cgroup {}", spec_.cgroup_paths.monitor),
-          "remove");
+          "remove", spec_.cgroup_paths.origin);
     }
     const std::size_t mapped = side_lane();
     // What the child needs for its mounts goes first, so that both sides have something to do.
@@ -194,9 +196,7 @@ class HostPlanner {
     state.notify_cookie = spec_.seccomp.notify_cookie;
   }
 
-  bool notifies() const {
-    return !spec_.seccomp.policy.empty() && !spec_.seccomp.notify_proxies.empty();
-  }
+  bool notifies() const { return !spec_.seccomp.policy.empty() && !spec_.seccomp.notify_proxies.empty(); }
 
   // The user namespace last: with it go the rights to join the others.
   void open_namespaces() {
@@ -208,7 +208,15 @@ class HostPlanner {
     }
   }
 
-  // Whoever is root of a user namespace may mount what shows a namespace of it, and nothing that shows others'.
+  Origin namespace_origin(NamespaceKind kind) const {
+    for (const auto& shared : spec_.namespaces.shared) {
+      if (shared.kind == kind) return shared.origin;
+    }
+    return spec_.namespaces.origin;
+  }
+
+  // Whoever is root of a user namespace may mount what shows a namespace of it, and nothing that shows
+  // others'.
   void namespace_filesystems() {
     const auto& namespaces = spec_.namespaces;
     const auto foreign = [&](bool own, NamespaceKind kind) {
@@ -219,7 +227,8 @@ class HostPlanner {
     const auto make = [&](const char* type, NamespaceKind kind, bool read_only) {
       const Slot slot = plan_.child.new_slot();
       add(host::MakeNamespaceFilesystem{slot, type, kSafe | (read_only ? MOUNT_ATTR_RDONLY : 0U), kind},
-          formatted("make the container's {}, which shows namespaces of others", type));
+          formatted("make the container's {}, which shows a namespace that is not its own", type), "",
+          namespace_origin(kind));
       return slot;
     };
     if (spec_.proc != ProcMount::none && foreign(namespaces.pid, NamespaceKind::pid)) {
@@ -289,7 +298,7 @@ class HostPlanner {
     if (spec_.id_map.empty()) return false;
     if (volume.disk_ids != DiskIds::host) return true;
     // A rootfs that root unpacked by hand: its files can only be meant as the container's.
-    return volume.key == "rootfs" && facts_->rootfs_owner == uid_t{0} && *spec_.id_map.host_uid(0) != 0;
+    return volume.key == "rootfs" && facts_->rootfs_owner == uid_t{0} && inner_root(spec_).uid != 0;
   }
 
   void volumes() {
@@ -306,7 +315,7 @@ class HostPlanner {
 
   void mount(const VolumeSpec& volume) {
     host::MountVolume step{volume, needs_id_mapped_mount(volume), std::nullopt};
-    if (volume.key == "rootfs") step.expected_owner = spec_.id_map.host_uid(0);
+    if (volume.key == "rootfs") step.expected_owner = inner_root(spec_).uid;
     static constexpr const char* kKinds[] = {"directory", "image", "block device", "overlay"};
     std::string source = volume.source;
     if (volume.kind == VolumeSpec::Kind::overlay) source += formatted(" over {}", join(volume.lower, ", "));
@@ -430,8 +439,8 @@ class HostPlanner {
     if (into_cgroup) step.clone_flags |= CLONE_INTO_CGROUP;
     if (!wanted.shared.empty()) names += "; joined:";
     for (const auto& space : wanted.shared) names += formatted(" {}", namespace_file(space.kind));
-    add(step,
-        formatted("clone{} with new namespaces:{}", into_cgroup ? " into cgroup " + inner_ : "", names), "kill");
+    add(step, formatted("clone{} with new namespaces:{}", into_cgroup ? " into cgroup " + inner_ : "", names),
+        "kill", wanted.origin);
   }
 
   std::string id_map_text() const {
@@ -499,7 +508,8 @@ std::string group_path(const ContainerSpec& spec) {
 }
 
 Owner inner_root(const ContainerSpec& spec) {
-  return {spec.id_map.host_uid(0).value_or(0), spec.id_map.host_gid(0).value_or(0)};
+  return {spec.id_map.host_uid(spec.root_uid()).value_or(0),
+          spec.id_map.host_gid(spec.root_gid()).value_or(0)};
 }
 
 std::string tty_path(const ContainerSpec& spec, unsigned number) {

@@ -71,13 +71,13 @@ struct ContainerState {
   std::optional<int> halt_signal;
   std::optional<int> stop_signal;
   // What is not as in most containers; printed only where it is so.
-  std::string cgroup_inner;         // the group below `cgroup` with the processes; empty: ns
-  std::string cgroup_monitor;       // the supervisor's own; empty: none
+  std::string cgroup_inner;          // the group below `cgroup` with the processes; empty: ns
+  std::string cgroup_monitor;        // the supervisor's own; empty: none
   std::string cgroup_monitor_pivot;  // where the supervisor goes before its own is removed
   std::string selinux_context;
-  bool shares_keyring = false;   // has the session keyring of its starter
-  bool core_scheduling = false;  // has a core-scheduling cookie
-  bool ephemeral = false;        // to be destroyed when it has stopped
+  bool shares_keyring = false;              // has the session keyring of its starter
+  bool core_scheduling = false;             // has a core-scheduling cookie
+  bool ephemeral = false;                   // to be destroyed when it has stopped
   std::vector<std::string> notify_proxies;  // SeccompSpec
   std::string notify_cookie;
 

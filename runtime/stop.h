@@ -28,12 +28,12 @@ struct EndedContainer {
 };
 
 // The end of a supervisor's life: removes everything that the container left. The calling process is the
-// supervisor of its record, with init already collected; when it is not, nothing happens and nothing is given,
-// because then somebody else has cleaned up before and the container may run anew.
+// supervisor of its record, with init already collected; when it is not, nothing happens and nothing is
+// given, because then somebody else has cleaned up before and the container may run anew.
 std::optional<EndedContainer> clean_up_as_supervisor(const Sysroot& sysroot, std::uint32_t vmid);
 
-// Before a running container is stopped: if it is ephemeral, its supervisor leaves it to the caller whether it
-// is destroyed.
+// Before a running container is stopped: if it is ephemeral, its supervisor leaves it to the caller whether
+// it is destroyed.
 void keep_ephemeral(const Sysroot& sysroot, const ContainerState& state);
 
 // Removes what a container without a living init and supervisor left: cgroups, links, the state record. Waits

@@ -79,7 +79,8 @@ struct UnmapJoinRequest {
 };
 
 std::unique_ptr<JoinRequest, UnmapJoinRequest> map_join_request() {
-  void* memory = ::mmap(nullptr, sizeof(JoinRequest), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* memory =
+      ::mmap(nullptr, sizeof(JoinRequest), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw_errno("cannot allocate memory for joining namespaces");
   return std::unique_ptr<JoinRequest, UnmapJoinRequest>(new (memory) JoinRequest);
 }
@@ -125,10 +126,17 @@ Supervisor::Supervisor(const SupervisorSetup& setup, UniqueFd child_end, const C
   orders.program = program.get();
   orders.signals = signals.get();
   orders.host_mounts = setup.host_mounts;
-  memory.birth = {memory.name.c_str(),      theirs.get(),       control_.get(),
-                  memory.keep.data(),       memory.keep.size(), &memory.image,
-                  memory.stacks.child(),    kChildStack,        &orders,
-                  memory.waiter.stack_end(), nullptr};
+  memory.birth = {memory.name.c_str(),
+                  theirs.get(),
+                  control_.get(),
+                  memory.keep.data(),
+                  memory.keep.size(),
+                  &memory.image,
+                  memory.stacks.child(),
+                  kChildStack,
+                  &orders,
+                  memory.waiter.stack_end(),
+                  nullptr};
   clone_args args{};
   args.flags = CLONE_VM;
   args.exit_signal = SIGCHLD;

@@ -59,8 +59,8 @@ class Supervisor {
     int fd = -1;
   };
   // Asks for the first process, with new namespaces, in the cgroup that `cgroup` is a directory of if
-  // `clone_flags` has CLONE_INTO_CGROUP. It joins those of `joins` before, in their order. It shares the memory
-  // of this process if image().shares_memory says so. Does not wait.
+  // `clone_flags` has CLONE_INTO_CGROUP. It joins those of `joins` before, in their order. It shares the
+  // memory of this process if image().shares_memory says so. Does not wait.
   void spawn(std::uint64_t clone_flags, int cgroup, std::span<const Join> joins = {});
   // Waits for it. Throws the errno of clone3 (ENOSPC: a limit of /proc/sys/user is reached).
   FirstProcess await_spawned();

@@ -40,15 +40,16 @@ struct SupervisorMessage {
   std::uint64_t clone_flags = 0;    // spawn, with CLONE_INTO_CGROUP where the descriptor is used
 };
 
-// The namespaces that the first process joins before it is made. Setting them changes for good where the caller
-// makes processes, so a process of its own does it, which shares the supervisor's descriptors and then clones
-// the first process as its sibling (CLONE_PARENT). In memory that all of them see whoever copies what
+// The namespaces that the first process joins before it is made. Setting them changes for good where the
+// caller makes processes, so a process of its own does it, which shares the supervisor's descriptors and then
+// clones the first process as its sibling (CLONE_PARENT). In memory that all of them see whoever copies what
 // (MAP_SHARED), with the stack of that process.
 struct JoinRequest {
   static constexpr std::size_t kMax = 8;
   static constexpr std::size_t kStack = 32UL << 10;
   std::uint32_t count = 0;
-  std::uint32_t flags[kMax] = {};  // CLONE_NEW*, in the order to be joined; their descriptors come with `spawn`
+  std::uint32_t flags[kMax] =
+      {};  // CLONE_NEW*, in the order to be joined; their descriptors come with `spawn`
   // A time namespace is only for a process that shares its memory with nobody (setns(2)).
   bool own_memory = false;
   clone_args first{};  // of the first process

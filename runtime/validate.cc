@@ -58,8 +58,8 @@ void check_id_map(const ContainerSpec& spec) {
   check_ranges(spec.id_map.gids, "group");
   const Origin& origin =
       spec.id_map.uids.empty() ? spec.id_map.gids.front().origin : spec.id_map.uids.front().origin;
-  if (!spec.id_map.host_uid(0) || !spec.id_map.host_gid(0)) {
-    refuse(origin, "the id map does not map the container's root (user 0 and group 0)",
+  if (!spec.id_map.host_uid(spec.root_uid()) || !spec.id_map.host_gid(spec.root_gid())) {
+    refuse(origin, "the id map does not map the container's root (user 0 and group 0, or else init's)",
            "add a range that starts at 0 for both u and g");
   }
   if (!spec.id_map.host_uid(spec.init.uid) || !spec.id_map.host_gid(spec.init.gid)) {
@@ -178,7 +178,7 @@ void check_terminals(const ContainerSpec& spec) {
   }
   if (spec.pty_max > kMaxPtys - spec.tty_count) {
     refuse({}, formatted("a container cannot have {} ptys", spec.pty_max),
-           formatted("lower lxc.pty.max: the kernel allows {} with the terminals", kMaxPtys));
+           formatted("lower lxc.pty.max: the kernel allows {}, with the terminals", kMaxPtys));
   }
 }
 

@@ -92,10 +92,11 @@ void check_notified(const Profile& profile) {
   const auto rule = std::find_if(profile.rules.begin(), profile.rules.end(), hangs);
   const bool by_default = profile.default_action.kind == Action::Kind::notify;
   if (!by_default && rule == profile.rules.end()) return;
-  throw Error("cannot compile the seccomp policy: 'sendmsg' cannot be asked about, because the listener that "
-              "is asked is handed over with it",
-              0, by_default ? "choose another action for system calls without a rule" : "remove the rule",
-              by_default ? profile.origin : rule->origin);
+  throw Error(
+      "cannot compile the seccomp policy: 'sendmsg' cannot be asked about, because the listener that "
+      "is asked is handed over with it",
+      0, by_default ? "choose another action for system calls without a rule" : "remove the rule",
+      by_default ? profile.origin : rule->origin);
 }
 
 scmp_arg_cmp scmp_condition(const Condition& condition) {

@@ -347,7 +347,7 @@ TEST(RawAppArmor, AddsRules) {
 
 TEST(RawSeccomp, ReadsTheProfileFile) {
   EXPECT_EQ(spec_of(kUnprivileged, "lxc.seccomp.profile: /policy\n").seccomp,
-            (SeccompSpec{"2\ndenylist\n", {"100.conf", 5}}));
+            (SeccompSpec{.policy = "2\ndenylist\n", .origin = {"100.conf", 5}}));
   EXPECT_EQ(spec_of(kUnprivileged, "lxc.seccomp.profile:\n").seccomp.policy, "");
 }
 
@@ -355,6 +355,104 @@ TEST(RawSeccomp, NeverTurnsAMissingFileIntoNoFilter) {
   EXPECT_THAT(error_of(kUnprivileged, "lxc.seccomp.profile: /none\n"),
               AllOf(HasSubstr("ENOENT"), HasSubstr("[100.conf:5]")));
   EXPECT_THAT(error_of(kUnprivileged, "lxc.seccomp: /empty\n"), HasSubstr("[100.conf:5]"));
+}
+
+TEST(RawSeccomp, AsksAProxy) {
+  const auto seccomp = spec_of(kUnprivileged,
+                               "lxc.seccomp.profile: /policy\nlxc.seccomp.notify.proxy: unix:/run/p\n"
+                               "lxc.seccomp.notify.cookie: \"a b\"\n")
+                           .seccomp;
+  EXPECT_THAT(seccomp.notify_proxies, ElementsAre("/run/p"));
+  EXPECT_EQ(seccomp.notify_cookie, "a b");
+  EXPECT_EQ(seccomp.notify_origin, (Origin{"100.conf", 6}));
+  EXPECT_THAT(spec_of(kUnprivileged, "lxc.seccomp.notify.proxy: unix:@name\n").seccomp.notify_proxies,
+              ElementsAre("@name"));
+  EXPECT_THAT(spec_of(kUnprivileged, "features: mknod=1\nlxc.seccomp.notify.proxy:\n").seccomp.notify_proxies,
+              IsEmpty());
+  for (const auto& bad : {std::string("tcp:1.2.3.4"), std::string("/run/p"), std::string("unix:"),
+                          std::string("unix:run"), "unix:/" + std::string(107, 'x')}) {
+    EXPECT_THAT(error_of(kUnprivileged, "lxc.seccomp.notify.proxy: " + bad + "\n"), HasSubstr("[100.conf:5]"))
+        << bad;
+  }
+}
+
+TEST(RawSeccomp, TheFeatureMknodAsksProxmoxsDaemon) {
+  const auto seccomp = spec_of(kUnprivileged, "features: mknod=1\n").seccomp;
+  EXPECT_THAT(seccomp.policy, HasSubstr("mknodat notify [2,0x6000,SCMP_CMP_MASKED_EQ,0xf000]\n"));
+  EXPECT_THAT(seccomp.notify_proxies,
+              ElementsAre("/run/pve-lxc-syscalld/socket", "/run/pve/lxc-syscalld.sock"));
+  EXPECT_EQ(seccomp.notify_cookie, "100");
+  EXPECT_THAT(spec_of(kPrivileged, "features: mknod=1\n").seccomp.notify_proxies, IsEmpty());
+  EXPECT_THAT(diagnostics_of(kUnprivileged, "features: mknod=1\nlxc.seccomp.profile: /policy\n"),
+              ElementsAre(HasSubstr("'mknod' has no effect beside lxc.seccomp.profile")));
+}
+
+TEST(RawSeccomp, OwnFilterIsLoadedOnTopOfTheStartersAnyway) {
+  EXPECT_EQ(spec_of(kUnprivileged, "lxc.seccomp.allow_nesting: 1\n").seccomp,
+            spec_of(kUnprivileged, "lxc.seccomp.allow_nesting: 0\n").seccomp);
+  EXPECT_THAT(error_of(kUnprivileged, "lxc.seccomp.allow_nesting: 2\n"), HasSubstr("[100.conf:5]"));
+}
+
+TEST(RawSelinux, TakesContexts) {
+  const auto selinux =
+      spec_of(kUnprivileged, "lxc.selinux.context: a:b:c:s0\nlxc.selinux.context.keyring: k:b:c:s0\n")
+          .selinux;
+  EXPECT_EQ(selinux, (SelinuxSpec{"a:b:c:s0", "k:b:c:s0", {"100.conf", 6}}));
+  EXPECT_EQ(spec_of(kUnprivileged, "lxc.se_context: x\nlxc.selinux.context: unconfined_t\n").selinux.context,
+            "");
+  EXPECT_EQ(spec_of(kUnprivileged, "lxc.selinux.context: x\nlxc.selinux.context:\n").selinux.context, "");
+}
+
+TEST(RawAppArmor, KnowsItsWordsAndItsDefault) {
+  EXPECT_EQ(spec_of(kUnprivileged, "lxc.apparmor.profile:\n").apparmor.profile, "lxc-container-default-cgns");
+  EXPECT_EQ(spec_of(kUnprivileged, "lxc.apparmor.profile: unchanged\n").apparmor.profile, "unchanged");
+  EXPECT_TRUE(spec_of(kUnprivileged, "lxc.apparmor.allow_incomplete: 1\n").apparmor.allow_incomplete);
+  EXPECT_FALSE(spec_of(kUnprivileged, "lxc.apparmor.allow_incomplete: 1\nlxc.apparmor.allow_incomplete:\n")
+                   .apparmor.allow_incomplete);
+  EXPECT_THAT(error_of(kUnprivileged, "lxc.apparmor.allow_incomplete: 3\n"), HasSubstr("[100.conf:5]"));
+}
+
+TEST(RawMonitor, SaysWhatHappens) {
+  EXPECT_EQ(spec_of(kUnprivileged).parent_death_signal, std::nullopt);
+  EXPECT_EQ(spec_of(kUnprivileged, "lxc.monitor.signal.pdeath: SIGTERM\n").parent_death_signal,
+            (Located<int>{SIGTERM, {"100.conf", 5}}));
+  EXPECT_EQ(spec_of(kUnprivileged, "lxc.monitor.signal.pdeath: 9\nlxc.monitor.signal.pdeath: 0\n")
+                .parent_death_signal,
+            std::nullopt);
+  EXPECT_THAT(error_of(kUnprivileged, "lxc.monitor.signal.pdeath: KILL\n"), HasSubstr("[100.conf:5]"));
+  spec_of(kUnprivileged, "lxc.monitor.unshare: 1\nlxc.monitor.unshare:\n");
+  EXPECT_THAT(diagnostics_of(kUnprivileged, "lxc.monitor.unshare: 0\n"),
+              ElementsAre(HasSubstr("mount namespace of its own all the same")));
+  EXPECT_THAT(error_of(kUnprivileged, "lxc.monitor.unshare: yes\n"), HasSubstr("[100.conf:5]"));
+}
+
+TEST(RawLife, EphemeralBootAndExecute) {
+  EXPECT_TRUE(spec_of(kUnprivileged, "lxc.ephemeral: 1\n").ephemeral);
+  EXPECT_FALSE(spec_of(kUnprivileged, "lxc.ephemeral: 1\nlxc.ephemeral:\n").ephemeral);
+  // For the boot, and for a mode that containers here have not: checked, without a word.
+  spec_of(kUnprivileged,
+          "lxc.start.auto: 1\nlxc.start.delay: 10\nlxc.start.order: -5\nlxc.group: web db\nlxc.group:\n"
+          "lxc.execute.cmd: /bin/sh -c 'a b'\nlxc.execute.cmd:\n");
+  for (const auto* bad : {"lxc.ephemeral: 2", "lxc.start.auto: 2", "lxc.start.delay: -1",
+                          "lxc.start.order: x", "lxc.start.order: -", "lxc.execute.cmd: 'a"}) {
+    EXPECT_THAT(error_of(kUnprivileged, std::string(bad) + "\n"), HasSubstr("[100.conf:5]")) << bad;
+  }
+}
+
+TEST(RawInit, EmptyValuesAreTheDefaults) {
+  const auto spec = spec_of(kUnprivileged,
+                            "lxc.init.cmd: /a\nlxc.init.cmd:\nlxc.init.cwd: /srv//x/./y/\nlxc.init.uid: 5\n"
+                            "lxc.init.uid:\nlxc.init.gid: 0x10\nlxc.init.groups: 1,2\nlxc.init.groups: 3\n"
+                            "lxc.uts.name:\nlxc.no_new_privs: 1\nlxc.no_new_privs:\n");
+  EXPECT_THAT(spec.init.argv, ElementsAre("/sbin/init"));
+  EXPECT_EQ(spec.init.cwd, "/srv/x/y");
+  EXPECT_EQ(spec.init.uid, 0U);
+  EXPECT_EQ(spec.init.gid, 16U);
+  EXPECT_THAT(spec.init.groups, ElementsAre(1, 2, 3));
+  EXPECT_EQ(spec.hostname, "");
+  EXPECT_FALSE(spec.no_new_privs);
+  EXPECT_THAT(spec_of(kUnprivileged, "lxc.init.groups: 1\nlxc.init.groups:\n").init.groups, IsEmpty());
+  EXPECT_THAT(error_of(kUnprivileged, "lxc.init.groups: ,\n"), HasSubstr("[100.conf:5]"));
 }
 
 TEST(RawSignals, TakeNamesAndNumbers) {
@@ -386,6 +484,24 @@ TEST(RawLimits, TakeSoftAndHard) {
   }
 }
 
+TEST(RawLimits, AreTakenAway) {
+  EXPECT_THAT(
+      spec_of(kUnprivileged, "lxc.prlimit.nofile: 5\nlxc.prlimit.core: 0\nlxc.prlimit.nofile:\n").rlimits,
+      ElementsAre(RlimitSpec{"core", 0, 0, {"100.conf", 6}}));
+  EXPECT_THAT(spec_of(kUnprivileged, "lxc.prlimit.nofile: 5\nlxc.prlimit.core: 0\nlxc.prlimit:\n").rlimits,
+              IsEmpty());
+  EXPECT_THAT(error_of(kUnprivileged, "lxc.prlimit: 5\n"), HasSubstr("[100.conf:5]"));
+}
+
+TEST(RawSysctl, IsTakenAway) {
+  EXPECT_THAT(spec_of(kUnprivileged,
+                      "lxc.sysctl.kernel.msgmax: 1\nlxc.sysctl.kernel.sem: 1\nlxc.sysctl.kernel.msgmax:\n")
+                  .sysctls,
+              ElementsAre(Pair("kernel.sem", Located<std::string>{"1", {"100.conf", 6}})));
+  EXPECT_THAT(spec_of(kUnprivileged, "lxc.sysctl.kernel.msgmax: 1\nlxc.sysctl:\n").sysctls, IsEmpty());
+  EXPECT_THAT(error_of(kUnprivileged, "lxc.sysctl: 1\n"), HasSubstr("[100.conf:5]"));
+}
+
 TEST(RawSysctl, KeepsTheLastValue) {
   EXPECT_THAT(
       spec_of(kUnprivileged,
@@ -412,9 +528,9 @@ TEST(RawScalars, OverrideTheGeneratedOnes) {
 }
 
 TEST(RawScalars, RefuseBadValues) {
-  for (const auto* bad :
-       {"lxc.tty.dir: a/b", "lxc.tty.dir: ..", "lxc.arch: pdp11", "lxc.arch:", "lxc.autodev: 2",
-        "lxc.tty.max: -1", "lxc.pty.max: 4294967296", "lxc.tty.max: 09"}) {
+  for (const auto* bad : {"lxc.tty.dir: a/b", "lxc.tty.dir: ..", "lxc.arch: pdp11",
+                          "lxc.arch:", "lxc.autodev: 2", "lxc.tty.max: -1", "lxc.tty.max: 41",
+                          "lxc.pty.max: 1048577", "lxc.pty.max: 4294967296", "lxc.tty.max: 09"}) {
     EXPECT_THAT(error_of(kUnprivileged, std::string(bad) + "\n"), HasSubstr("[100.conf:5]")) << bad;
   }
 }

@@ -41,6 +41,12 @@ inline LoweringContext test_context() {
     if (path == "/dev/kfd") return {'c', 510, 0};
     throw Error("cannot stat '" + path + "'", ENOENT);
   };
+  context.container_named = [](const std::string& name) -> std::optional<std::uint32_t> {
+    if (name == "db") return 102;
+    if (name == "100" || name == "101") return name == "100" ? 100 : 101;
+    return std::nullopt;
+  };
+  context.own_cgroup = [] { return std::string("user.slice/me"); };
   return context;
 }
 

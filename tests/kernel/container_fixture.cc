@@ -183,8 +183,9 @@ void ContainerTest::TearDown() {
 StartPlan ContainerTest::plan() const {
   std::vector<sock_filter> filter;
   if (!spec.seccomp.policy.empty()) {
-    filter = seccomp::load_or_compile(spec.seccomp.policy, spec.seccomp.origin,
-                                      sysroot_.path("var/cache/hutch/seccomp"));
+    filter = seccomp::load_or_compile(
+        spec.seccomp.policy, spec.seccomp.origin, sysroot_.path("var/cache/hutch/seccomp"),
+        spec.seccomp.notify_proxies.empty() ? seccomp::Notify::refuse : seccomp::Notify::forward);
   }
   return make_plan(spec, gather_host_facts(spec, cgroupv2::detect_layout()), std::move(filter), sysroot_);
 }

@@ -5,6 +5,7 @@
 #include <exception>
 #include <string_view>
 
+#include "runtime/seccomp_proxy.h"
 #include "runtime/stop.h"
 #include "runtime/supervisor.h"
 
@@ -20,6 +21,15 @@ int main(int argc, char** argv) {
       return 1;
     }
     if (argc == 3) return 0;
+  }
+  // Nor is this one: what passes seccomp notifications on.
+  if (argc > 2 && std::string_view(argv[1]) == hutch::kSeccompProxy) {
+    try {
+      return hutch::run_seccomp_proxy({argv + 2, argv + argc});
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "%s\n", error.what());
+      return 1;
+    }
   }
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();

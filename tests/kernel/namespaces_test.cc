@@ -280,7 +280,7 @@ TEST_F(NamespacesTest, CoreSchedulingGivesACookie) {
 }
 
 TEST_F(NamespacesTest, InitGoesWithItsSupervisorWhereAsked) {
-  spec.parent_death_signal = SIGKILL;
+  spec.parent_death_signal = {SIGKILL, {}};
   start();
   const auto first = state();
   ASSERT_EQ(::kill(first.supervisor.pid, SIGKILL), 0);
@@ -295,7 +295,7 @@ TEST_F(NamespacesTest, InitGoesWithItsSupervisorWhereAsked) {
 }
 
 TEST_F(NamespacesTest, GroupsAreWhereTheConfigWantsThem) {
-  spec.cgroup_paths = {"hutch2500/limits", "inner", "hutch2500/monitor", ""};
+  spec.cgroup_paths = {"hutch2500/limits", "inner", "hutch2500/monitor", "", {}};
   start();
   EXPECT_THAT(read_file(AT_FDCWD, formatted("/proc/{}/cgroup", init())),
               HasSubstr("0::/hutch2500/limits/inner\n"));

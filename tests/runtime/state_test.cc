@@ -26,6 +26,24 @@ TEST(ContainerState, SurvivesPrintingAndParsing) {
   EXPECT_EQ(parse_state(print_state(state), "state"), state);
 }
 
+TEST(ContainerState, RareThingsArePrintedOnlyWhereTheyAre) {
+  ContainerState state;
+  const std::string plain = print_state(state);
+  for (const auto* word : {"cgroup-inner", "monitor", "selinux", "keyring", "core", "ephemeral", "notify"}) {
+    EXPECT_EQ(plain.find(word), std::string::npos) << word;
+  }
+  state.cgroup_inner = "procs";
+  state.cgroup_monitor = "lxc.monitor/100";
+  state.cgroup_monitor_pivot = "p";
+  state.selinux_context = "a:b:c";
+  state.shares_keyring = state.core_scheduling = state.ephemeral = true;
+  state.notify_proxies = {"/run/a", "@b"};
+  state.notify_cookie = "a cookie";
+  EXPECT_EQ(parse_state(print_state(state), "state"), state);
+  EXPECT_EQ(state.inner_group(), "procs");
+  EXPECT_EQ(ContainerState().inner_group(), "ns");
+}
+
 TEST(ContainerState, AnUnknownRecordIsAnErrorWithItsLine) {
   try {
     parse_state("vmid 100\nflavour sweet\n", "state");

@@ -243,13 +243,24 @@ TEST(Compile, UnknownNamesAndOtherArchitecturesAreLeftOut) {
   EXPECT_EQ(bytes_of(program), bytes_of(compiled("2\ndenylist\n")));
 }
 
-TEST(Compile, NotifyNeedsAProxy) {
-  for (const char* text : {"2\ndenylist\n\nmknod notify [1,0x2000,&=,0xf000]\n", "2\nallowlist notify\n"}) {
+TEST(Compile, NotifyAsksAListenerOrIsRefused) {
+  const std::string text = "2\ndenylist\n\nmknod notify [1,0x2000,&=,0xf000]\n";
+  const BpfProgram refused = compiled(text);
+  EXPECT_EQ(call(refused, x86_64, "mknod", {0, 0x2000}), error(ENOSYS));
+  EXPECT_EQ(call(refused, x86_64, "mknod", {0, 0x1000}), allow);
+  const BpfProgram forwarded =
+      compile(parse_policy(text, {"test.seccomp", 0}), native_architecture(), Notify::forward);
+  EXPECT_EQ(call(forwarded, x86_64, "mknod", {0, 0x2000}), std::uint32_t{SECCOMP_RET_USER_NOTIF});
+  EXPECT_EQ(call(forwarded, x86_64, "mknod", {0, 0x1000}), allow);
+}
+
+TEST(Compile, TheWayToTheListenerCannotBeAskedAbout) {
+  for (const char* text : {"2\ndenylist\nsendmsg notify\n", "2\nallowlist notify\nread\n"}) {
     try {
-      compiled(text);
+      compile(parse_policy(text, {"test.seccomp", 0}), native_architecture(), Notify::forward);
       ADD_FAILURE() << text;
     } catch (const Error& error) {
-      EXPECT_THAT(error.what(), HasSubstr("notify proxy"));
+      EXPECT_THAT(error.what(), HasSubstr("sendmsg"));
       EXPECT_EQ(error.origin().source, "test.seccomp");
     }
   }
