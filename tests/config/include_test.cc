@@ -1,5 +1,3 @@
-#include "config/lxc_include.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +7,7 @@
 #include "config/legacy_names.h"
 #include "config/lowering.h"
 #include "config/lxc_file.h"
+#include "config/lxc_include.h"
 #include "tests/config/lowering_fixture.h"
 
 namespace hutch::config {
@@ -132,25 +131,29 @@ TEST(Include, LxcsOwnFilesAreBuiltIn) {
   const Host host{{{"/usr/share/lxc/config/common.conf", "lxc.tty.max = 9"}}, {}};
   EXPECT_THAT(host.expand("lxc.include = /usr/share/lxc/config/common.conf"),
               ElementsAre("/usr/share/lxc/config/common.conf:1 lxc.tty.max=9"));
-  EXPECT_EQ(host.expand("lxc.include = /usr/share/lxc/config/debian.common.conf").front(), "f:1 lxc.tty.dir=");
-  const auto preferred = expand_includes({{"lxc.include", "/usr/share/lxc/config/common.conf", {"f", 1}}},
-                                         host.sources(true));
+  EXPECT_EQ(host.expand("lxc.include = /usr/share/lxc/config/debian.common.conf").front(),
+            "f:1 lxc.tty.dir=");
+  const auto preferred =
+      expand_includes({{"lxc.include", "/usr/share/lxc/config/common.conf", {"f", 1}}}, host.sources(true));
   EXPECT_EQ(preferred.front().key, "lxc.tty.dir");
   EXPECT_EQ(preferred.front().value, "lxc");
   EXPECT_THAT(host.failure("lxc.include = /usr/share/lxc/config/plan9.common.conf"), HasSubstr("ENOENT"));
   for (const char* name : {"nesting.conf", "userns.conf", "ubuntu.userns.conf", "alpine.common.conf"}) {
-    EXPECT_THAT(host.expand(std::string("lxc.include = /usr/share/lxc/config/") + name), ::testing::SizeIs(::testing::Gt(0U)))
+    EXPECT_THAT(host.expand(std::string("lxc.include = /usr/share/lxc/config/") + name),
+                ::testing::SizeIs(::testing::Gt(0U)))
         << name;
   }
 }
 
 // The include of a type's file says what the option ostype says.
 TEST(Include, EqualsTheOsType) {
-  for (const char* type : {"alpine", "archlinux", "centos", "debian", "fedora", "gentoo", "nixos", "opensuse", "ubuntu"}) {
+  for (const char* type :
+       {"alpine", "archlinux", "centos", "debian", "fedora", "gentoo", "nixos", "opensuse", "ubuntu"}) {
     const std::string base = std::string("arch: amd64\nrootfs: /r\nostype: ") + type + "\n";
     auto plain = spec_of(base);
-    auto twice = spec_of(base, std::string("tty: 4\nlxc.cap.drop:\nlxc.mount.entry:\nlxc.include: /usr/share/lxc/config/") + type +
-                                   ".common.conf\n");
+    auto twice = spec_of(
+        base, std::string("tty: 4\nlxc.cap.drop:\nlxc.mount.entry:\nlxc.include: /usr/share/lxc/config/") +
+                  type + ".common.conf\n");
     const auto names = [](const ContainerSpec& spec) { return values(spec.capabilities.drop); };
     EXPECT_EQ(names(plain), names(twice)) << type;
     EXPECT_EQ(plain.tty_directory, twice.tty_directory) << type;
@@ -199,30 +202,31 @@ TEST_P(LegacyName, IsTheCurrentOne) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Table, LegacyName,
-    ::testing::Values(Renamed{"lxc.rootfs = /r", "lxc.rootfs.path=dir:/r"},
-                      Renamed{"lxc.rootfs = overlayfs:/a:/b", "lxc.rootfs.path=overlayfs:/a:/b"},
-                      Renamed{"lxc.rootfs = /dev/vg/r", "lxc.rootfs.path=/dev/vg/r"},
-                      Renamed{"lxc.id_map = u 0 1 2", "lxc.idmap=u 0 1 2"}, Renamed{"lxc.pts = 9", "lxc.pty.max=9"},
-                      Renamed{"lxc.tty = 3", "lxc.tty.max=3"}, Renamed{"lxc.devttydir = lxc", "lxc.tty.dir=lxc"},
-                      Renamed{"lxc.aa_profile = x", "lxc.apparmor.profile=x"},
-                      Renamed{"lxc.aa_allow_incomplete = 1", "lxc.apparmor.allow_incomplete=1"},
-                      Renamed{"lxc.se_context = x", "lxc.selinux.context=x"},
-                      Renamed{"lxc.mount = /fstab", "lxc.mount.fstab=/fstab"},
-                      Renamed{"lxc.utsname = h", "lxc.uts.name=h"}, Renamed{"lxc.seccomp = /p", "lxc.seccomp.profile=/p"},
-                      Renamed{"lxc.console = none", "lxc.console.path=none"},
-                      Renamed{"lxc.haltsignal = SIGTERM", "lxc.signal.halt=SIGTERM"},
-                      Renamed{"lxc.rebootsignal = SIGHUP", "lxc.signal.reboot=SIGHUP"},
-                      Renamed{"lxc.stopsignal = SIGKILL", "lxc.signal.stop=SIGKILL"},
-                      Renamed{"lxc.syslog = daemon", "lxc.log.syslog=daemon"},
-                      Renamed{"lxc.loglevel = 1", "lxc.log.level=1"}, Renamed{"lxc.logfile = /l", "lxc.log.file=/l"},
-                      Renamed{"lxc.init_cmd = /i", "lxc.init.cmd=/i"}, Renamed{"lxc.init_uid = 1", "lxc.init.uid=1"},
-                      Renamed{"lxc.init_gid = 1", "lxc.init.gid=1"},
-                      Renamed{"lxc.limit.nofile = 9", "lxc.prlimit.nofile=9"},
-                      Renamed{"lxc.start.unshare = 1", "lxc.monitor.unshare=1"}, Renamed{"lxc.network =", "lxc.net="},
-                      Renamed{"lxc.network.2.type = phys", "lxc.net.2.type=phys"},
-                      Renamed{"lxc.network.2.ipv4 = 1.2.3.4/8", "lxc.net.2.ipv4.address=1.2.3.4/8"},
-                      Renamed{"lxc.network.2.ipv6.gateway = auto", "lxc.net.2.ipv6.gateway=auto"},
-                      Renamed{"lxc.kmsg = 0", "lxc.kmsg=0"}, Renamed{"lxc.cap.drop = x", "lxc.cap.drop=x"}));
+    ::testing::Values(
+        Renamed{"lxc.rootfs = /r", "lxc.rootfs.path=dir:/r"},
+        Renamed{"lxc.rootfs = overlayfs:/a:/b", "lxc.rootfs.path=overlayfs:/a:/b"},
+        Renamed{"lxc.rootfs = /dev/vg/r", "lxc.rootfs.path=/dev/vg/r"},
+        Renamed{"lxc.id_map = u 0 1 2", "lxc.idmap=u 0 1 2"}, Renamed{"lxc.pts = 9", "lxc.pty.max=9"},
+        Renamed{"lxc.tty = 3", "lxc.tty.max=3"}, Renamed{"lxc.devttydir = lxc", "lxc.tty.dir=lxc"},
+        Renamed{"lxc.aa_profile = x", "lxc.apparmor.profile=x"},
+        Renamed{"lxc.aa_allow_incomplete = 1", "lxc.apparmor.allow_incomplete=1"},
+        Renamed{"lxc.se_context = x", "lxc.selinux.context=x"},
+        Renamed{"lxc.mount = /fstab", "lxc.mount.fstab=/fstab"}, Renamed{"lxc.utsname = h", "lxc.uts.name=h"},
+        Renamed{"lxc.seccomp = /p", "lxc.seccomp.profile=/p"},
+        Renamed{"lxc.console = none", "lxc.console.path=none"},
+        Renamed{"lxc.haltsignal = SIGTERM", "lxc.signal.halt=SIGTERM"},
+        Renamed{"lxc.rebootsignal = SIGHUP", "lxc.signal.reboot=SIGHUP"},
+        Renamed{"lxc.stopsignal = SIGKILL", "lxc.signal.stop=SIGKILL"},
+        Renamed{"lxc.syslog = daemon", "lxc.log.syslog=daemon"},
+        Renamed{"lxc.loglevel = 1", "lxc.log.level=1"}, Renamed{"lxc.logfile = /l", "lxc.log.file=/l"},
+        Renamed{"lxc.init_cmd = /i", "lxc.init.cmd=/i"}, Renamed{"lxc.init_uid = 1", "lxc.init.uid=1"},
+        Renamed{"lxc.init_gid = 1", "lxc.init.gid=1"},
+        Renamed{"lxc.limit.nofile = 9", "lxc.prlimit.nofile=9"},
+        Renamed{"lxc.start.unshare = 1", "lxc.monitor.unshare=1"}, Renamed{"lxc.network =", "lxc.net="},
+        Renamed{"lxc.network.2.type = phys", "lxc.net.2.type=phys"},
+        Renamed{"lxc.network.2.ipv4 = 1.2.3.4/8", "lxc.net.2.ipv4.address=1.2.3.4/8"},
+        Renamed{"lxc.network.2.ipv6.gateway = auto", "lxc.net.2.ipv6.gateway=auto"},
+        Renamed{"lxc.kmsg = 0", "lxc.kmsg=0"}, Renamed{"lxc.cap.drop = x", "lxc.cap.drop=x"}));
 
 TEST(LegacyNames, TheBackendGoesIntoThePath) {
   EXPECT_THAT(current("lxc.rootfs = /r\nlxc.rootfs.backend = btrfs\nlxc.pivotdir = mnt\n"),
@@ -245,9 +249,11 @@ TEST(LegacyNames, EveryTypeOpensAnInterface) {
 
 TEST(LegacyNames, AreWarnedAboutOnce) {
   Diagnostics diagnostics;
-  to_current_names(read_lxc_file("lxc.tty.max = 1\nlxc.utsname = a\nlxc.pts = 1\n", "f").entries, 0, &diagnostics);
+  to_current_names(read_lxc_file("lxc.tty.max = 1\nlxc.utsname = a\nlxc.pts = 1\n", "f").entries, 0,
+                   &diagnostics);
   ASSERT_EQ(diagnostics.size(), 1U);
-  EXPECT_THAT(diagnostics[0].text(), HasSubstr("f:2: 2 lines with names from before LXC 3.0, the first being 'lxc.utsname'"));
+  EXPECT_THAT(diagnostics[0].text(),
+              HasSubstr("f:2: 2 lines with names from before LXC 3.0, the first being 'lxc.utsname'"));
 }
 
 std::vector<std::string> v2(std::string_view text) {
@@ -266,32 +272,36 @@ TEST_P(CgroupV1, HasItsCounterpart) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Table, CgroupV1,
-    ::testing::Values(Renamed{"devices.allow = c 1:3 rwm", "devices.allow=c 1:3 rwm"}, Renamed{"devices.deny = a", "devices.deny=a"},
-                      Renamed{"memory.limit_in_bytes = 1g", "memory.max=1073741824"},
-                      Renamed{"memory.limit_in_bytes = -1", "memory.max=max"},
-                      Renamed{"memory.soft_limit_in_bytes = 2k", "memory.high=2048"},
-                      Renamed{"cpu.shares = 1024", "cpu.weight=39"}, Renamed{"cpu.shares = 0", "cpu.weight=1"},
-                      Renamed{"cpu.shares = 262144", "cpu.weight=10000"},
-                      Renamed{"cpu.cfs_quota_us = 50000", "cpu.max=50000 100000"},
-                      Renamed{"cpu.cfs_quota_us = -1", "cpu.max=max 100000"},
-                      Renamed{"cpu.cfs_period_us = 20000", "cpu.max=max 20000"},
-                      Renamed{"cpuset.cpus = 0-1", "cpuset.cpus=0-1"}, Renamed{"cpuset.mems = 0", "cpuset.mems=0"},
-                      Renamed{"blkio.weight = 500", "io.weight=500"},
-                      Renamed{"blkio.throttle.read_bps_device = 8:0 9", "io.max=8:0 rbps=9"},
-                      Renamed{"blkio.throttle.write_bps_device = 8:0 9", "io.max=8:0 wbps=9"},
-                      Renamed{"blkio.throttle.read_iops_device = 8:0 9", "io.max=8:0 riops=9"},
-                      Renamed{"blkio.throttle.write_iops_device = 8:0 0", "io.max=8:0 wiops=max"},
-                      Renamed{"pids.max = 5", "pids.max=5"},
-                      Renamed{"freezer.state = THAWED",
-                              "f:1: 'lxc.cgroup.freezer.state' is a cgroup v1 setting without a counterpart and has "
-                              "no effect"}));
+    ::testing::Values(
+        Renamed{"devices.allow = c 1:3 rwm", "devices.allow=c 1:3 rwm"},
+        Renamed{"devices.deny = a", "devices.deny=a"},
+        Renamed{"memory.limit_in_bytes = 1g", "memory.max=1073741824"},
+        Renamed{"memory.limit_in_bytes = -1", "memory.max=max"},
+        Renamed{"memory.soft_limit_in_bytes = 2k", "memory.high=2048"},
+        Renamed{"cpu.shares = 1024", "cpu.weight=39"}, Renamed{"cpu.shares = 0", "cpu.weight=1"},
+        Renamed{"cpu.shares = 262144", "cpu.weight=10000"},
+        Renamed{"cpu.cfs_quota_us = 50000", "cpu.max=50000 100000"},
+        Renamed{"cpu.cfs_quota_us = -1", "cpu.max=max 100000"},
+        Renamed{"cpu.cfs_period_us = 20000", "cpu.max=max 20000"},
+        Renamed{"cpuset.cpus = 0-1", "cpuset.cpus=0-1"}, Renamed{"cpuset.mems = 0", "cpuset.mems=0"},
+        Renamed{"blkio.weight = 500", "io.weight=500"},
+        Renamed{"blkio.throttle.read_bps_device = 8:0 9", "io.max=8:0 rbps=9"},
+        Renamed{"blkio.throttle.write_bps_device = 8:0 9", "io.max=8:0 wbps=9"},
+        Renamed{"blkio.throttle.read_iops_device = 8:0 9", "io.max=8:0 riops=9"},
+        Renamed{"blkio.throttle.write_iops_device = 8:0 0", "io.max=8:0 wiops=max"},
+        Renamed{"pids.max = 5", "pids.max=5"},
+        Renamed{"freezer.state = THAWED",
+                "f:1: 'lxc.cgroup.freezer.state' is a cgroup v1 setting without a counterpart and has "
+                "no effect"}));
 
 TEST(CgroupV1, TakesSeveralLinesTogether) {
   EXPECT_THAT(v2("lxc.cgroup.memory.limit_in_bytes = 1M\nlxc.cgroup.memory.memsw.limit_in_bytes = 3M"),
               ElementsAre("memory.max=1048576", "memory.swap.max=2097152"));
   EXPECT_THAT(v2("lxc.cgroup.cpu.cfs_period_us = 50000\nlxc.cgroup.cpu.cfs_quota_us = 25000"),
               ElementsAre("cpu.max=25000 50000"));
-  EXPECT_THAT(error_text([] { v2("lxc.cgroup.memory.limit_in_bytes = 3M\nlxc.cgroup.memory.memsw.limit_in_bytes = 1M"); }),
+  EXPECT_THAT(error_text([] {
+                v2("lxc.cgroup.memory.limit_in_bytes = 3M\nlxc.cgroup.memory.memsw.limit_in_bytes = 1M");
+              }),
               HasSubstr("at least the limit of memory alone"));
   EXPECT_THAT(error_text([] { v2("lxc.cgroup.blkio.throttle.read_bps_device = fast"); }), HasSubstr("[f:1]"));
 }
@@ -299,14 +309,16 @@ TEST(CgroupV1, TakesSeveralLinesTogether) {
 // Not a file of a v1 controller.
 TEST(CgroupV1, LeavesTheDirectoriesOfLxcAlone) {
   Diagnostics diagnostics;
-  const auto entries = to_cgroup_v2({{"lxc.cgroup.dir", "a", {}}, {"lxc.cgroup.relative", "1", {}}}, {}, diagnostics);
+  const auto entries =
+      to_cgroup_v2({{"lxc.cgroup.dir", "a", {}}, {"lxc.cgroup.relative", "1", {}}}, {}, diagnostics);
   EXPECT_EQ(entries.size(), 2U);
   EXPECT_THAT(diagnostics, IsEmpty());
 }
 
 // The swap limit of a CT config counts with its memory option.
 TEST(CgroupV1, UsesTheOptionMemory) {
-  const auto spec = lower_text(kPrivileged, "memory: 1024\nlxc.cgroup.memory.memsw.limit_in_bytes: 3G\n").spec;
+  const auto spec =
+      lower_text(kPrivileged, "memory: 1024\nlxc.cgroup.memory.memsw.limit_in_bytes: 3G\n").spec;
   ASSERT_EQ(spec.resources.raw.size(), 1U);
   EXPECT_EQ(spec.resources.raw[0].file, "memory.swap.max");
   EXPECT_EQ(spec.resources.raw[0].value, "2147483648");
@@ -315,9 +327,10 @@ TEST(CgroupV1, UsesTheOptionMemory) {
 TEST(LegacyNames, InterfacesOfACtConfigComeAfterItsOptions) {
   Diagnostics diagnostics;
   Diagnostics ignored;
-  const auto config = read_config(std::string(kPrivileged) +
-                                      "net3: name=eth0,bridge=vmbr0\nlxc.network.type: veth\nlxc.network.link: br1\n",
-                                  "100.conf", 100, ignored);
+  const auto config =
+      read_config(std::string(kPrivileged) +
+                      "net3: name=eth0,bridge=vmbr0\nlxc.network.type: veth\nlxc.network.link: br1\n",
+                  "100.conf", 100, ignored);
   EXPECT_THAT(texts(current_entries(config.main, test_context(), diagnostics)),
               ElementsAre("100.conf:5 lxc.net.4.type=veth", "100.conf:6 lxc.net.4.link=br1"));
 }
