@@ -324,7 +324,11 @@ void SectionReader::finish() {
   finish_cpu();
   finish_interfaces();
   check_keys(rest_);
-  for (auto& entry : to_current_names(rest_, 0, &diagnostics_)) section_.raw.push_back(std::move(entry));
+  const auto current = to_current_names(rest_, 0, &diagnostics_);
+  for (auto& entry : to_cgroup_v2(current, std::nullopt, diagnostics_)) {
+    entry.value = quoted_value(entry.value);
+    section_.raw.push_back(std::move(entry));
+  }
 }
 
 // The entries of every section, by snapshot name; "" is the main one.

@@ -281,6 +281,8 @@ Imported import_libvirt(std::string_view text, const std::string& source, std::u
     read_domain_of_2008(draft, domain);
   }
   finish_import(lxc);
+  std::stable_sort(imported.diagnostics.begin(), imported.diagnostics.end(),
+                   [](const Diagnostic& a, const Diagnostic& b) { return a.origin.line < b.origin.line; });
   return imported;
 }
 

@@ -127,13 +127,26 @@ Imported begin(std::string_view text, const std::string& source, std::uint32_t v
 }  // namespace
 
 void add_lxc_defaults(LxcDraft& draft) {
-  constexpr std::pair<const char*, const char*> kDefaults[] = {
-      {"lxc.tty.dir", ""},    {"lxc.cap.drop", ""},    {"lxc.cgroup2.devices.allow", "a"},
-      {"lxc.mount.auto", ""}, {"lxc.mount.entry", ""}, {"lxc.seccomp.profile", ""},
-      {"lxc.signal.halt", ""}};
-  for (const auto& [key, value] : kDefaults) draft.section.raw.push_back({key, value, default_origin()});
+  struct Default {
+    const char* key;
+    const char* value;
+    bool is_list;  // lines of the source add to it
+  };
+  constexpr Default kDefaults[] = {
+      {"lxc.tty.dir", "", false},    {"lxc.cap.drop", "", true},    {"lxc.cgroup2.devices.allow", "a", true},
+      {"lxc.mount.auto", "", true},  {"lxc.mount.entry", "", true}, {"lxc.seccomp.profile", "", false},
+      {"lxc.signal.halt", "", false}};
+  for (const auto& row : kDefaults) {
+    if (row.is_list || !draft.has(row.key))
+      draft.section.raw.push_back({row.key, row.value, default_origin()});
+  }
   if (!draft.has("lxc.tty.max")) draft.section.set("tty", "0", default_origin());
   draft.section.set("ostype", "unmanaged", default_origin());
+  if (!draft.has("lxc.idmap") && !draft.has("lxc.cap.drop") && !draft.has("lxc.cap.keep")) {
+    draft.remark({},
+                 "no line limits what the container may do: as with LXC, its root is the host's, with every "
+                 "capability");
+  }
 }
 
 void finish_import(LxcDraft& draft) {
