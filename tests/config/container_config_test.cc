@@ -329,6 +329,12 @@ TEST(Writer, WritesDescriptionsAsEncodedComments) {
   EXPECT_EQ(write_config(config), "");
 }
 
+TEST(Reader, KeepsADeleteListWithANulAsItIs) {
+  const auto document = read("[pve:pending]\ndelete: a,b\0c\n"sv);
+  EXPECT_THAT(document.config.pending.pending_deletes, IsEmpty());
+  EXPECT_EQ(write_config(document.config), "\n[pve:pending]\ndelete: a,b\0c\n"sv);
+}
+
 TEST(Reader, KeepsASnapStateOutsideOfSnapshotsAsALineOfItsOwn) {
   const auto document = read("snapstate: delete\n[pve:pending]\nsnapstate: prepare\n");
   EXPECT_EQ(document.config.main.snapstate, "");
