@@ -232,8 +232,8 @@ class Reader {
     if (const auto check = check_file_value("env", value); !check.ok()) {
       return keep_unreadable(line, formatted("option 'env': {}", check.reason));
     }
-    for (const auto variable : split_list(value))
-      section_->environment.push_back({std::string(variable), origin()});
+    for (const auto variable : split(value, '\0'))
+      section_->environment.push_back({std::string(trim(variable)), origin()});
   }
 
   void read_delete(std::string_view line, std::string_view value) {

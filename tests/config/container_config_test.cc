@@ -329,6 +329,12 @@ TEST(Writer, WritesDescriptionsAsEncodedComments) {
   EXPECT_EQ(write_config(config), "");
 }
 
+TEST(Reader, SplitsEnvAtNulsOnly) {
+  EXPECT_THAT(rewritten("env: A=1;B=2, C=3\n"), "lxc.environment.runtime: A=1;B=2, C=3\n");
+  EXPECT_THAT(rewritten("env: A=1 \0B=2\n"sv),
+              "lxc.environment.runtime: A=1\nlxc.environment.runtime: B=2\n");
+}
+
 TEST(Reader, KeepsADeleteListWithANulAsItIs) {
   const auto document = read("[pve:pending]\ndelete: a,b\0c\n"sv);
   EXPECT_THAT(document.config.pending.pending_deletes, IsEmpty());
