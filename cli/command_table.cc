@@ -78,6 +78,19 @@ Rows plan_options() {
   return {{.name = "output-format", .help = "text (the default) or json.", .value_text = "<json | text>"}};
 }
 
+Rows import_options() {
+  return {{.name = "format",
+           .help = "What the file is: pve, lxc, lxc-0.1, early-pve or libvirt; by its content if not given.",
+           .value_text = "<format>"},
+          {.name = "rootfs", .help = "Root file system, in place of what the file says.", .minimum_length = 1},
+          boolean("dry-run", "Print the config instead of writing it.")};
+}
+
+Rows export_options() {
+  return {{.name = "format", .help = "lxc or libvirt.", .value_text = "<format>"},
+          {.name = "output", .help = "Write to this file instead of standard output.", .minimum_length = 1}};
+}
+
 Rows start_options() {
   return {
       boolean("skiplock", "Ignore the config lock."),
@@ -149,7 +162,21 @@ const std::vector<CommandRow>& command_table() {
        "Remove a container, its configuration and its volumes."},
       {"enter", {"vmid"}, 1, kNone, attach_options, command_enter, "Run root's shell inside a container."},
       {"exec", {"vmid"}, 1, kWords, attach_options, command_exec, "Run a command inside a container."},
+      {"export",
+       {"vmid"},
+       1,
+       kNone,
+       export_options,
+       command_export,
+       "Write a container's configuration as another program's."},
       {"help", {}, 0, kWords, help_options, command_help, "Show what the commands do."},
+      {"import",
+       {"vmid", "file"},
+       2,
+       kNone,
+       import_options,
+       command_import,
+       "Make a container's configuration from another program's file."},
       {"list", {}, 0, kNone, no_options, command_list, "List the containers of this host."},
       {"plan", {"vmid"}, 1, kNone, plan_options, command_plan, "Show every step that a start would take."},
       {"reboot",

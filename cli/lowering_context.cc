@@ -1,6 +1,7 @@
 #include "cli/lowering_context.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <memory>
 #include <optional>
@@ -35,6 +36,12 @@ config::ResolvedVolume resolve(const StorageConfig& storages, const Sysroot& sys
 
 }  // namespace
 
+std::optional<std::vector<std::string>> directory_names(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) < 0 || !S_ISDIR(status.st_mode)) return std::nullopt;
+  return list_directory(path);
+}
+
 config::LoweringContext make_lowering_context(const Sysroot& sysroot, std::uint32_t vmid) {
   config::LoweringContext context;
   context.vmid = vmid;
@@ -44,6 +51,7 @@ config::LoweringContext make_lowering_context(const Sysroot& sysroot, std::uint3
         return resolve(**storages, sysroot, volume_id);
       };
   context.read_file = [](const std::string& path) { return read_file(AT_FDCWD, path); };
+  context.list_directory = directory_names;
   return context;
 }
 

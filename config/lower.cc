@@ -3,7 +3,11 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "config/cgroup_v1.h"
+#include "config/legacy_names.h"
 #include "config/lowering.h"
+#include "config/lxc_file.h"
+#include "config/lxc_include.h"
 #include "config/options.h"
 #include "config/raw_keys.h"
 
@@ -67,24 +71,23 @@ void report_unused_options(Lowering& lowering) {
   }
 }
 
-// One pair of quotes around a raw value is LXC's, not the value's.
-std::string without_quotes(const std::string& value) {
-  const bool quoted =
-      value.size() >= 2 && (value.front() == '\'' || value.front() == '"') && value.back() == value.front();
-  return quoted ? value.substr(1, value.size() - 2) : value;
+// Interfaces of the old names come after those of the options.
+unsigned first_free_interface(const Section& section) {
+  const auto keys = section.indexed_keys("net");
+  return keys.empty() ? 0 : *option_index(keys.back()) + 1;
 }
 
-std::vector<RawEntry> current_entries(const Section& section) {
-  std::vector<RawEntry> entries;
-  const bool has_rootfs = section.find("rootfs") != nullptr;
-  for (const auto& entry : section.raw) {
-    auto info = raw_key_info(entry.key);
-    if (info.key_class == RawKeyClass::obsolete) continue;
-    if (info.key_class == RawKeyClass::replaced && has_rootfs) continue;
-    entries.push_back({info.current.empty() ? entry.key : std::move(info.current),
-                       without_quotes(entry.value), entry.origin});
-  }
+std::vector<RawEntry> without_replaced(const Section& section, std::vector<RawEntry> entries) {
+  if (section.find("rootfs") == nullptr) return entries;
+  std::erase_if(entries, [](const RawEntry& entry) {
+    return raw_key_info(entry.key).key_class == RawKeyClass::replaced;
+  });
   return entries;
+}
+
+// Bytes.
+std::uint64_t memory_limit(const Section& section) {
+  return std::min(section.unsigned_number("memory").value_or(512), UINT64_MAX >> 20) << 20;
 }
 
 const Located<std::string>& required(const Lowering& lowering, std::string_view key, std::string_view hint) {
@@ -189,6 +192,27 @@ void set_architecture(Lowering& lowering, const RawEntry& entry) {
   lowering.spec.personality_32bit = architecture->is_32bit;
 }
 
+std::vector<RawEntry> current_entries(const Section& section, const LoweringContext& context,
+                                      Diagnostics& diagnostics) {
+  std::vector<RawEntry> entries;
+  entries.reserve(section.raw.size());
+  bool includes = false;
+  for (const auto& entry : section.raw) {
+    includes = includes || entry.key == "lxc.include";
+    entries.push_back({entry.key, std::string(without_quotes(entry.value)), entry.origin});
+  }
+  if (includes) {
+    entries = expand_includes(entries, {context.read_file, context.list_directory});
+    for (const auto& entry : entries) {
+      if (raw_key_info(entry.key).key_class == RawKeyClass::unknown) {
+        throw Error(formatted("unknown key '{}'", entry.key), 0, "correct its name, or remove the line", entry.origin);
+      }
+    }
+  }
+  entries = without_replaced(section, to_current_names(entries, first_free_interface(section)));
+  return to_cgroup_v2(entries, memory_limit(section), diagnostics);
+}
+
 LoweringResult lower(const ContainerConfig& config, const LoweringContext& context) {
   const Section* section = config.section(context.section);
   if (section == nullptr) {
@@ -196,7 +220,7 @@ LoweringResult lower(const ContainerConfig& config, const LoweringContext& conte
                 {config.path, 0});
   }
   Lowering lowering{.config = config, .section = *section, .context = context};
-  lowering.raw = current_entries(*section);
+  lowering.raw = current_entries(*section, context, lowering.diagnostics);
   lowering.own_apparmor_profile = lowering.has_raw("lxc.apparmor.profile");
   lowering.own_seccomp_profile = lowering.has_raw("lxc.seccomp.profile");
 

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "config/container_config.h"
 #include "config/diagnostic.h"
@@ -34,8 +36,11 @@ struct LoweringContext {
   // Called for `<storage>:<name>` volumes only; throws Error when it cannot. Absolute paths in the config
   // (bind mounts, /dev/...) are the host's and are never asked about.
   std::function<ResolvedVolume(const std::string& volume_id)> resolve_volume;
-  // Text of a host file that the config names (`lxc.seccomp.profile`, `lxc.mount.fstab`); throws Error.
+  // Text of a host file that the config names (`lxc.seccomp.profile`, `lxc.mount.fstab`, `lxc.include`);
+  // throws Error.
   std::function<std::string(const std::string& path)> read_file;
+  // The names in a host directory (`lxc.include`), in any order; nothing when `path` is no directory.
+  std::function<std::optional<std::vector<std::string>>(const std::string& path)> list_directory;
   // The node at a host path (`lxc.cgroup2.devices.allow: /dev/kfd rwm`); throws Error.
   std::function<HostDevice(const std::string& path)> device_at;
 };

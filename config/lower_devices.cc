@@ -11,14 +11,6 @@ namespace {
 
 using cgroupv2::DeviceRule;
 
-// mknod of any node (without access to it), the nodes of /dev, pts and fuse.
-constexpr std::string_view kCommonRules[] = {"c *:* m",   "b *:* m",   "c 1:3 rwm",   "c 1:5 rwm",
-                                             "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm",   "c 5:0 rwm",
-                                             "c 5:1 rwm", "c 5:2 rwm", "c 136:* rwm", "c 10:229 rwm"};
-// rtc, tun, hpet, kvm.
-constexpr std::string_view kClockAndKvmRules[] = {"c 254:0 rm", "c 10:200 rwm", "c 10:228 rwm",
-                                                  "c 10:232 rwm"};
-
 bool parse_number_or_star(std::string_view text, std::optional<std::uint32_t>& number) {
   if (text == "*") return true;
   const auto value = parse_unsigned(text);
@@ -98,10 +90,10 @@ void lower_devices(Lowering& lowering) {
   // Unprivileged: the kernel refuses device nodes of other user namespaces by itself.
   policy.allow_by_default = lowering.unprivileged;
   if (!lowering.unprivileged) {
-    for (const auto text : kCommonRules) add_generated(lowering, true, text, default_origin());
+    for (const auto text : kCommonDeviceRules) add_generated(lowering, true, text, default_origin());
     if (lowering.os->clock_and_kvm_devices) {
       const auto origin = lowering.section.origin_of("ostype");
-      for (const auto text : kClockAndKvmRules) add_generated(lowering, true, text, origin);
+      for (const auto text : kClockAndKvmDeviceRules) add_generated(lowering, true, text, origin);
     }
   }
   lowering.spec.console = lowering.section.boolean_or("console", true);

@@ -16,6 +16,9 @@ constexpr std::string_view kUbuntuMounts =
     "/sys/kernel/security sys/kernel/security none bind,optional 0 0\n"
     "/sys/fs/pstore sys/fs/pstore none bind,optional 0 0\n"
     "mqueue dev/mqueue mqueue rw,relatime,create=dir,optional 0 0";
+constexpr std::string_view kUbuntuUsernsMounts =
+    "/sys/firmware/efi/efivars sys/firmware/efi/efivars none bind,optional 0 0\n"
+    "/proc/sys/fs/binfmt_misc proc/sys/fs/binfmt_misc none bind,optional 0 0";
 
 constexpr OsTypeDefaults kOsTypes[] = {
     {.name = "alpine",
@@ -44,7 +47,8 @@ constexpr OsTypeDefaults kOsTypes[] = {
      .tty_directory = "lxc",
      .dropped = "",
      .clock_and_kvm_devices = true,
-     .mounts = kUbuntuMounts},
+     .mounts = kUbuntuMounts,
+     .userns_mounts = kUbuntuUsernsMounts},
     {.name = "unmanaged", .tty_directory = "lxc", .dropped = ""},
 };
 

@@ -152,7 +152,6 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.hook.stop", must_be_honoured},
     {"lxc.hook.version", no_effect_needed},
     {"lxc.idmap", set_id_map},
-    {"lxc.include", must_be_honoured},
     {"lxc.init.cmd", set_init_command},
     {"lxc.init.cwd",
      [](Lowering& lowering, const RawEntry& entry) {
@@ -201,8 +200,10 @@ constexpr RawKeyRow kRawKeys[] = {
 
 // Everything below these names.
 constexpr RawKeyRow kRawPrefixes[] = {
-    {"lxc.cgroup2.", set_cgroup_file}, {"lxc.cgroup.", set_cgroup_v1_file}, {"lxc.prlimit.", set_rlimit},
-    {"lxc.sysctl.", set_sysctl},       {"lxc.net.", not_honoured},
+    {"lxc.cgroup2.", set_cgroup_file},
+    {"lxc.prlimit.", set_rlimit},
+    {"lxc.sysctl.", set_sysctl},
+    {"lxc.net.", not_honoured},
 };
 
 RawKeyFunction raw_key_function(std::string_view key) {

@@ -96,47 +96,6 @@ void set_file(Lowering& lowering, const std::string& file, const RawEntry& entry
   }
 }
 
-// A v1 byte count ("512M", "-1") as v2 writes it.
-std::string v2_bytes(const RawEntry& entry) {
-  if (entry.value == "-1") return "max";
-  std::string_view digits = entry.value;
-  unsigned shift = 0;
-  constexpr std::string_view units = "kmgt";
-  const auto unit =
-      digits.empty() ? std::string_view::npos : units.find(to_lower(digits.substr(digits.size() - 1)));
-  if (unit != std::string_view::npos) {
-    shift = 10 * (static_cast<unsigned>(unit) + 1);
-    digits.remove_suffix(1);
-  }
-  const auto number = parse_unsigned(digits);
-  if (!number || *number > UINT64_MAX >> shift) bad_value(entry, "a byte count such as 512M");
-  return std::to_string(*number << shift);
-}
-
-// cpu.shares 2..262144 onto cpu.weight 1..10000 (lxc-keys 5).
-std::string v2_weight(const RawEntry& entry) {
-  const auto shares = parse_unsigned(entry.value);
-  if (!shares) bad_value(entry, "a number of shares");
-  const auto clamped = std::clamp<std::uint64_t>(*shares, 2, 262144);
-  return std::to_string(1 + (clamped - 2) * 9999 / 262142);
-}
-
-struct V1File {
-  std::string_view v1;
-  std::string_view v2;
-  std::string (*convert)(const RawEntry& entry) = nullptr;
-};
-constexpr V1File kV1Files[] = {
-    {"cpu.shares", "cpu.weight", v2_weight},
-    {"cpuset.cpus", "cpuset.cpus"},
-    {"cpuset.mems", "cpuset.mems"},
-    {"devices.allow", "devices.allow"},
-    {"devices.deny", "devices.deny"},
-    {"memory.limit_in_bytes", "memory.max", v2_bytes},
-    {"memory.soft_limit_in_bytes", "memory.high", v2_bytes},
-    {"pids.max", "pids.max"},
-};
-
 }  // namespace
 
 void lower_resources(Lowering& lowering) {
@@ -148,18 +107,6 @@ void set_cgroup_file(Lowering& lowering, const RawEntry& entry) {
   const std::string file = entry.key.substr(entry.key.find('.', 4) + 1);
   if (file == "devices.allow" || file == "devices.deny") return set_device_rule(lowering, entry);
   set_file(lowering, file, entry);
-}
-
-void set_cgroup_v1_file(Lowering& lowering, const RawEntry& entry) {
-  const std::string_view file = std::string_view(entry.key).substr(std::string_view("lxc.cgroup.").size());
-  for (const auto& row : kV1Files) {
-    if (row.v1 != file) continue;
-    RawEntry translated{"lxc.cgroup2." + std::string(row.v2), entry.value, entry.origin};
-    if (row.convert != nullptr && !entry.value.empty()) translated.value = row.convert(entry);
-    return set_cgroup_file(lowering, translated);
-  }
-  lowering.warn(entry.origin,
-                formatted("'{}' is a cgroup v1 setting without a counterpart and has no effect", entry.key));
 }
 
 }  // namespace hutch::config

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "base/text.h"
 #include "config/lowering.h"
@@ -8,9 +9,6 @@
 namespace hutch::config {
 
 namespace {
-
-// Dropped from every privileged container; in a user namespace they reach nothing of the host's.
-constexpr std::string_view kCommonDrops = "mac_admin mac_override sys_time sys_module sys_rawio";
 
 // capabilities(7), in order of their numbers (linux/capability.h).
 constexpr std::string_view kCapabilities[] = {"chown",
@@ -148,7 +146,8 @@ void lower_apparmor(Lowering& lowering) {
 void lower_security(Lowering& lowering) {
   if (!lowering.unprivileged) {
     auto& drop = lowering.spec.capabilities.drop;
-    for (const auto name : split_blanks(kCommonDrops)) add_unique(drop, std::string(name), default_origin());
+    for (const auto name : split_blanks(kCommonCapabilityDrops))
+      add_unique(drop, std::string(name), default_origin());
     const auto origin = lowering.section.origin_of("ostype");
     for (const auto name : split_blanks(lowering.os->dropped)) add_unique(drop, std::string(name), origin);
   }
@@ -199,7 +198,9 @@ void set_seccomp_profile(Lowering& lowering, const RawEntry& entry) {
   try {
     seccomp.policy = lowering.context.read_file(entry.value);
   } catch (const Error& error) {
-    throw error.with_context(entry.key).with_origin(entry.origin);
+    const bool own = entry.value == kCommonSeccompProfile && error.error_number() == ENOENT;
+    if (!own) throw error.with_context(entry.key).with_origin(entry.origin);
+    seccomp.policy = kCommonPolicy;
   }
   // An empty policy would mean "no filter".
   if (trim(seccomp.policy).empty()) bad_value(entry, "a policy file with content");

@@ -20,10 +20,25 @@ struct OsTypeDefaults {
   std::string_view dropped;            // capabilities besides the common ones, blank-separated
   bool clock_and_kvm_devices = false;  // rtc, tun, hpet, kvm
   std::string_view halt_signal = {};
-  std::string_view mounts = {};  // fstab lines, separated by '\n'
+  std::string_view mounts = {};         // fstab lines, separated by '\n'
+  std::string_view userns_mounts = {};  // more of them, from the file for containers with an id map
 };
 // Null for an unknown type.
 const OsTypeDefaults* find_os_type(std::string_view name);
+
+// What LXC's common.conf sets for every privileged container. Capabilities that are dropped; in a user
+// namespace they reach nothing of the host's.
+inline constexpr std::string_view kCommonCapabilityDrops =
+    "mac_admin mac_override sys_time sys_module sys_rawio";
+// mknod of any node (without access to it), the nodes of /dev, pts and fuse.
+inline constexpr std::string_view kCommonDeviceRules[] = {
+    "c *:* m",   "b *:* m",   "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm",   "c 1:8 rwm",
+    "c 1:9 rwm", "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm", "c 136:* rwm", "c 10:229 rwm"};
+// rtc, tun, hpet, kvm.
+inline constexpr std::string_view kClockAndKvmDeviceRules[] = {"c 254:0 rm", "c 10:200 rwm", "c 10:228 rwm",
+                                                               "c 10:232 rwm"};
+// LXC's policy file; where it is not on this host, the equivalent policy here is meant.
+inline constexpr std::string_view kCommonSeccompProfile = "/usr/share/lxc/config/common.seccomp";
 
 struct Lowering {
   const ContainerConfig& config;
@@ -58,6 +73,11 @@ struct Lowering {
     return false;
   }
 };
+
+// The raw entries as they count: includes expanded, current names, cgroup v2, values without their quotes;
+// without those that the option `rootfs` replaces. Throws Error with the line.
+std::vector<RawEntry> current_entries(const Section& section, const LoweringContext& context,
+                                      Diagnostics& diagnostics);
 
 // Throws Error for a value that cannot be used.
 [[noreturn]] void bad_value(const RawEntry& entry, std::string_view expects);
@@ -105,7 +125,6 @@ void set_mount_entry(Lowering& lowering, const RawEntry& entry);
 void set_mount_auto(Lowering& lowering, const RawEntry& entry);
 void set_device_rule(Lowering& lowering, const RawEntry& entry);
 void set_cgroup_file(Lowering& lowering, const RawEntry& entry);
-void set_cgroup_v1_file(Lowering& lowering, const RawEntry& entry);
 void set_capability_drop(Lowering& lowering, const RawEntry& entry);
 void set_capability_keep(Lowering& lowering, const RawEntry& entry);
 void set_seccomp_profile(Lowering& lowering, const RawEntry& entry);

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/helper_program.h"
 #include "storage/archive_process.h"
 #include "storage/helper_protocol.h"
 
@@ -162,21 +163,7 @@ ExtractTotals extract_template(const ExtractRequest& request) {
 }
 
 std::string archive_helper_path() {
-  std::array<char, 4096> target{};
-  const ssize_t length = ::readlink("/proc/self/exe", target.data(), target.size());
-  if (length < 0) throw_errno("cannot find this program's own file");
-  const std::string own(target.data(), static_cast<std::size_t>(length));
-  const std::string directory = own.substr(0, own.rfind('/'));
-  std::string tried;
-  // Installed; beside the program; build tree, from cli/ and from tests/storage/.
-  for (const char* relative : {"../libexec/hutch/", "", "../storage/", "../../storage/"}) {
-    const std::string path = formatted("{}/{}hutch-archive", directory, relative);
-    struct stat status {};
-    if (::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IXUSR) != 0)
-      return path;
-    tried += (tried.empty() ? "" : ", ") + path;
-  }
-  throw Error("cannot find the program 'hutch-archive'", ENOENT, formatted("looked for {}", tried));
+  return helper_program_path("hutch-archive", "storage");
 }
 
 }  // namespace hutch

@@ -68,9 +68,7 @@ class VolumeWriteError : public Error {
   using Error::Error;
 };
 
-// Where `hutch-archive` is, seen from /proc/self/exe: the program's own directory, ../libexec/hutch beside
-// that, or
-// ../storage (build tree). Throws with the places that were tried.
+// Where `hutch-archive` is (helper_program.h).
 std::string archive_helper_path();
 
 }  // namespace hutch

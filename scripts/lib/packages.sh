@@ -7,7 +7,7 @@
   # Compiler, build system, and the libraries that the README names.
   HUTCH_BUILD_PACKAGES=(
     g++ cmake ninja-build pkg-config
-    libarchive-dev libcap-dev libfmt-dev libseccomp-dev nlohmann-json3-dev
+    libarchive-dev libcap-dev libfmt-dev libpugixml-dev libseccomp-dev nlohmann-json3-dev
     # Static parts of libarchive's and of crypt(3).
     libbz2-dev libcrypt-dev liblzma-dev libzstd-dev zlib1g-dev
   )

@@ -423,7 +423,7 @@ TEST_P(Refused, MustNotBeLeftOut) {
 }
 INSTANTIATE_TEST_SUITE_P(Table, Refused,
                          testing::Values("lxc.hook.start: /x", "lxc.hook.pre-start: /x",
-                                         "lxc.hook.autodev: /x", "lxc.include: /x", "lxc.selinux.context: x",
+                                         "lxc.hook.autodev: /x", "lxc.selinux.context: x",
                                          "lxc.se_context: x", "lxc.seccomp.notify.proxy: unix:/x",
                                          "lxc.mount.auto: shmounts:/x"));
 

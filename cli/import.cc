@@ -1,0 +1,177 @@
+#include "cli/import.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/format.h"
+#include "cli/config_store.h"
+#include "cli/lowering_context.h"
+#include "config/config_transfer.h"
+#include "config/formats/import.h"
+#include "config/lowering.h"
+#include "config/mac_address.h"
+#include "config/property_formats.h"
+#include "guest/detect.h"
+
+namespace hutch::cli {
+
+namespace {
+
+using config::Diagnostic;
+using config::Format;
+using config::Imported;
+
+config::HostDevice device_at(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) < 0) throw_errno(formatted("cannot stat '{}'", path));
+  if (!S_ISBLK(status.st_mode) && !S_ISCHR(status.st_mode))
+    throw Error(formatted("'{}' is no device node", path));
+  return {S_ISBLK(status.st_mode) ? 'b' : 'c', static_cast<std::uint32_t>(major(status.st_rdev)),
+          static_cast<std::uint32_t>(minor(status.st_rdev))};
+}
+
+config::ImportSources host_sources() {
+  config::ImportSources sources;
+  sources.read_file = [](const std::string& path) { return read_file(AT_FDCWD, path); };
+  sources.list_directory = directory_names;
+  sources.device_at = device_at;
+  sources.is_regular_file = [](const std::string& path) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+  };
+  return sources;
+}
+
+std::string read_source(const std::string& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) < 0) throw_errno(formatted("cannot read '{}'", file));
+  if (S_ISDIR(status.st_mode)) {
+    const bool has_config = path_exists(AT_FDCWD, file + "/config");
+    throw Error(
+        formatted("'{}' is a directory", file), EISDIR,
+        has_config ? formatted("the container's file is '{}/config'", file) : "give the container's file");
+  }
+  if (!S_ISREG(status.st_mode)) throw Error(formatted("'{}' is no regular file", file), EINVAL);
+  return read_file(AT_FDCWD, file);
+}
+
+Format requested_format(const CommandContext& context, const std::string& text, const std::string& file) {
+  const auto name = context.options().value("format");
+  if (!name) return config::detect_format(text, file);
+  if (const auto format = config::find_format(*name)) return *format;
+  throw Error(formatted("'{}' is no format that can be imported", *name), 0,
+              "use pve, lxc, lxc-0.1, early-pve or libvirt", {"--format"});
+}
+
+// In place of what no line of the source says: the system that is found in the rootfs.
+void detect_os_type(Imported& imported) {
+  auto& main = imported.config.main;
+  const auto* type = main.find("ostype");
+  const auto* rootfs = main.find("rootfs");
+  if (type == nullptr || type->origin != config::default_origin() || rootfs == nullptr) return;
+  const auto remark = [&](const std::string& text) {
+    imported.diagnostics.push_back({Diagnostic::Severity::warning, text, rootfs->origin});
+  };
+  const auto option = config::parse_rootfs(rootfs->value);
+  if (option.kind() != config::VolumeOption::Kind::bind) return;
+  try {
+    const UniqueFd directory = open_file(AT_FDCWD, option.volume, O_PATH | O_DIRECTORY);
+    const guest::GuestRoot root(directory.get(), {});
+    guest::Report report;
+    main.set("ostype", std::string(guest::os_type_name(guest::detect_os(root, "", report).type)),
+             rootfs->origin);
+  } catch (const Error& error) {
+    remark(formatted("ostype is unmanaged: {}", error.what()));
+  }
+}
+
+// The addresses of the first PVE were made up where the file had none.
+void add_mac_addresses(config::Section& section) {
+  for (const auto& key : section.indexed_keys("net")) {
+    auto net = config::parse_net(section.find(key)->value);
+    if (!net.hwaddr.empty()) continue;
+    net.hwaddr = config::random_mac();
+    section.set(key, config::print_net(net), section.origin_of(key));
+  }
+}
+
+Imported read_imported(const CommandContext& context) {
+  const std::string& file = context.positional().at(1);
+  std::string text = read_source(file);
+  const Format format = requested_format(context, text, file);
+  auto imported = config::import_config(format, text, file, context.vmid(), host_sources());
+  auto& main = imported.config.main;
+  if (const auto rootfs = context.options().value("rootfs")) {
+    config::parse_rootfs(*rootfs);
+    main.set("rootfs", *rootfs, {"--rootfs"});
+  }
+  if (format == Format::early_pve) {
+    add_mac_addresses(main);
+    for (auto& [name, section] : imported.config.snapshots) add_mac_addresses(section);
+  }
+  detect_os_type(imported);
+  return imported;
+}
+
+bool has_root(const config::Section& section) {
+  if (section.has("rootfs")) return true;
+  for (const auto& entry : section.raw) {
+    if (entry.key == "lxc.rootfs.path" && !entry.value.empty()) return true;
+  }
+  return false;
+}
+
+std::string checked_text(const Imported& imported, const std::string& file) {
+  if (!has_root(imported.config.main)) {
+    throw Error(formatted("'{}' names no root file system: the container shares the host's", file), 0,
+                "give it one with --rootfs <directory or volume>", {file, 0});
+  }
+  return config::write_config(imported.config);
+}
+
+void tell(const Imported& imported, std::FILE* out) {
+  for (const auto& diagnostic : imported.diagnostics) {
+    const bool lost = diagnostic.severity == Diagnostic::Severity::error;
+    std::fprintf(out, "%s%s%s%s\n", diagnostic.origin.text().c_str(), diagnostic.origin.empty() ? "" : ": ",
+                 lost ? "not carried over: " : "", diagnostic.message.c_str());
+  }
+}
+
+}  // namespace
+
+int convert_container(CommandContext& context) {
+  auto imported = read_imported(context);
+  context.print(config::write_transfer({std::move(imported.config), std::move(imported.diagnostics)}));
+  return 0;
+}
+
+int import_container(CommandContext& context) {
+  const ConfigStore store(context.sysroot());
+  const std::string& file = context.positional().at(1);
+  const auto refuse_existing = [&] {
+    if (const auto node = store.node_of(context.vmid())) {
+      throw Error(formatted("CT {} already exists on node '{}'", context.vmid(), *node), 0,
+                  "choose another id");
+    }
+  };
+  refuse_existing();
+  const auto imported = read_imported(context);
+  const std::string text = checked_text(imported, file);
+  if (context.options().flag("dry-run")) {
+    context.print(text);
+    tell(imported, context.err());
+    return 0;
+  }
+  const auto lock = store.lock(context.vmid(), context.err());
+  refuse_existing();
+  store.create(context.vmid(), text);
+  tell(imported, context.out());
+  return 0;
+}
+
+}  // namespace hutch::cli
