@@ -221,8 +221,10 @@ class Reader {
     if (section_ == &config_.main || section_ == &config_.pending) {
       return keep_unreadable(line, "'snapstate' belongs into a snapshot");
     }
-    section_->snapstate = match.state;
-    if (!trim(match.before).empty()) keep_unreadable(line, "text before 'snapstate'");
+    const bool is_clean = trim(match.before).empty();
+    if (!is_clean) keep_unreadable(line, "text before 'snapstate'");
+    // A kept line is written after all others, where it must not win over them.
+    if (is_clean || section_->snapstate.empty()) section_->snapstate = match.state;
   }
 
   // Normally `env` is stored as lxc.environment.runtime lines.
@@ -230,12 +232,14 @@ class Reader {
     if (const auto check = check_file_value("env", value); !check.ok()) {
       return keep_unreadable(line, formatted("option 'env': {}", check.reason));
     }
-    for (const auto variable : split_list(value))
-      section_->environment.push_back({std::string(variable), origin()});
+    for (const auto variable : split(value, '\0'))
+      section_->environment.push_back({std::string(trim(variable)), origin()});
   }
 
   void read_delete(std::string_view line, std::string_view value) {
     if (section_ != &config_.pending) return keep_unreadable(line, "'delete' belongs into [pve:pending]");
+    // It would make the other separators parts of names.
+    if (value.find('\0') != std::string_view::npos) return keep_unreadable(line, "a NUL in a list of names");
     for (auto name : split_list(value)) {
       const bool force = name.starts_with('!');
       if (force) name.remove_prefix(1);

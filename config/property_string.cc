@@ -86,7 +86,11 @@ std::string print_property_string(const PropertyFormat& format, const PropertyVa
     text += part;
   };
   const auto first = values.find(format.default_key);
-  if (first != values.end()) append(first->second);
+  if (first != values.end()) {
+    // Without its name, "/a=b" would be read as a key.
+    const bool needs_name = first->second.find('=') != std::string::npos;
+    append(needs_name ? first->first + "=" + first->second : first->second);
+  }
   for (const bool required : {true, false}) {
     for (const auto& [name, value] : values) {
       if (name == format.default_key) continue;

@@ -35,7 +35,8 @@ using PropertyValues = std::map<std::string, std::string, std::less<>>;
 // ("unknown key 'foo'"); the caller adds the option's name and line.
 PropertyValues parse_property_string(const PropertyFormat& format, std::string_view text);
 
-// Default key's value first without its name, then required keys sorted, then the others sorted.
+// Default key's value first without its name (unless it has a '=' in it), then required keys sorted, then the
+// others sorted.
 std::string print_property_string(const PropertyFormat& format, const PropertyValues& values);
 
 }  // namespace hutch::config

@@ -17,6 +17,7 @@ using testing::HasSubstr;
 using testing::SizeIs;
 using testing::IsEmpty;
 using testing::Pair;
+using testing::SizeIs;
 
 struct Document {
   ContainerConfig config;
@@ -327,6 +328,18 @@ TEST(Writer, WritesDescriptionsAsEncodedComments) {
   EXPECT_EQ(write_config(config), "#a%3A 50%25\n#\n#b\n");
   config.main.set("description", "\n\n");
   EXPECT_EQ(write_config(config), "");
+}
+
+TEST(Reader, SplitsEnvAtNulsOnly) {
+  EXPECT_THAT(rewritten("env: A=1;B=2, C=3\n"), "lxc.environment.runtime: A=1;B=2, C=3\n");
+  EXPECT_THAT(rewritten("env: A=1 \0B=2\n"sv),
+              "lxc.environment.runtime: A=1\nlxc.environment.runtime: B=2\n");
+}
+
+TEST(Reader, KeepsADeleteListWithANulAsItIs) {
+  const auto document = read("[pve:pending]\ndelete: a,b\0c\n"sv);
+  EXPECT_THAT(document.config.pending.pending_deletes, IsEmpty());
+  EXPECT_EQ(write_config(document.config), "\n[pve:pending]\ndelete: a,b\0c\n"sv);
 }
 
 TEST(Reader, KeepsASnapStateOutsideOfSnapshotsAsALineOfItsOwn) {

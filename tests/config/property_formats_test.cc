@@ -121,6 +121,13 @@ TEST(Volume, OfARootfsHasNoMountPointKeys) {
   EXPECT_EQ(reason([] { parse_rootfs("local:8,mp=/"); }), "unknown key 'mp'");
 }
 
+TEST(Volume, PrintsAVolumeWithAnEqualsSignByName) {
+  const auto volume = parse_mount_point("volume=/srv/a=b,mp=/c");
+  EXPECT_EQ(volume.volume, "/srv/a=b");
+  EXPECT_EQ(print_mount_point(volume), "volume=/srv/a=b,mp=/c");
+  EXPECT_EQ(parse_mount_point(print_mount_point(volume)), volume);
+}
+
 TEST(Volume, PrintsAMountPointWithItsPathFirst) {
   constexpr std::string_view text =
       "local:101/vm-101-disk-1.raw,mp=/srv,acl=1,backup=1,idmap=u:0:0:1;g:0:5:1,keepattrs=0,"
