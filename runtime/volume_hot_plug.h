@@ -1,0 +1,15 @@
+#pragma once
+
+#include "base/sysroot.h"
+#include "runtime/container_spec.h"
+#include "runtime/state.h"
+
+namespace hutch {
+
+// Placeholder for the volumes helper's header: same signatures.
+void add_volume(const Sysroot& sysroot, const ContainerSpec& spec, const ContainerState& state,
+                const VolumeSpec& volume);
+void remove_volume(const Sysroot& sysroot, const ContainerSpec& spec, const ContainerState& state,
+                   const VolumeSpec& volume);
+
+}  // namespace hutch
