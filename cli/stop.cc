@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "cli/commands.h"
 #include "cli/container_file.h"
+#include "cli/pending_application.h"
 
 namespace hutch::cli {
 
@@ -24,6 +25,11 @@ ContainerState running_state(const CommandContext& context) {
   return std::move(*state);
 }
 
+void apply_pending(CommandContext& context, const ConfigStore& store) {
+  apply_pending_after_stop(store, context.sysroot(), context.vmid(),
+                           [&context](const std::string& text) { context.warn(text); });
+}
+
 }  // namespace
 
 int command_stop(CommandContext& context) {
@@ -34,6 +40,7 @@ int command_stop(CommandContext& context) {
   const ContainerState state = running_state(context);
   context.enter_worker();
   kill_container(context.sysroot(), state);
+  apply_pending(context, store);
   return 0;
 }
 
@@ -47,11 +54,14 @@ int command_shutdown(CommandContext& context) {
   }
   // Without the lock: a minute's wait must not keep `pct stop` and `pct unlock` out.
   context.enter_worker();
-  if (halt_container(context.sysroot(), state, timeout_of(context))) return 0;
-  if (!context.options().flag("forceStop")) {
-    throw Error("container did not stop", 0, formatted("'pct stop {}' kills it", context.vmid()));
+  if (!halt_container(context.sysroot(), state, timeout_of(context))) {
+    if (!context.options().flag("forceStop")) {
+      throw Error("container did not stop", 0, formatted("'pct stop {}' kills it", context.vmid()));
+    }
+    kill_container(context.sysroot(), state);
   }
-  kill_container(context.sysroot(), state);
+  const auto lock = store.lock(context.vmid(), context.err());
+  apply_pending(context, store);
   return 0;
 }
 

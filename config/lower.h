@@ -50,4 +50,8 @@ struct LoweringResult {
 // function.
 LoweringResult lower(const ContainerConfig& config, const LoweringContext& context);
 
+// Only the limits of the main section, without a look at anything else in it: for a container that runs.
+// Throws as `lower` does.
+cgroupv2::Resources lower_limits(const ContainerConfig& config);
+
 }  // namespace hutch::config
