@@ -21,26 +21,7 @@ namespace hutch::cli {
 
 namespace {
 
-bool is_address(const std::string& setting) {
-  return setting.find('/') != std::string::npos;
-}
-
-// The interface as it is configured from outside while the container runs: the addresses of one that the
-// guest manages are given to it at once, too; its DHCP clients and router advertisements stay its own.
-std::string configured_from_outside(const std::string& value) {
-  auto net = config::parse_net(value);
-  if (net.host_managed.value_or(false)) return value;
-  net.host_managed = true;
-  if (!is_address(net.ip)) net.ip = "manual";
-  if (!is_address(net.ip6)) net.ip6 = "manual";
-  return config::print_net(net);
-}
-
-LinkSpec link_of(CommandContext& context, const config::ContainerConfig& config, const std::string& key) {
-  config::ContainerConfig probe = config;
-  const Origin origin = config.main.origin_of(key);
-  probe.main.set(key, configured_from_outside(*config.main.get(key)), origin);
-  const ContainerSpec spec = lower_for_change(context, probe, origin);
+LinkSpec link_of(const ContainerSpec& spec, const std::string& key) {
   const auto link = std::find_if(spec.links.begin(), spec.links.end(), [&](const LinkSpec& candidate) {
     return candidate.index == config::option_index(key);
   });
@@ -64,6 +45,14 @@ UniqueFd running_root(const ContainerState& state) {
   // Checked after opening: the number may have become another process's.
   if (!is_alive(state.init)) throw Error(formatted("CT {} has just ended", state.vmid), ESRCH);
   return root;
+}
+
+LinkSpec active_link(const Sysroot& sysroot, const config::ContainerConfig& config, const std::string& key) {
+  return link_of(config::lower(config, make_lowering_context(sysroot, config.vmid)).spec, key);
+}
+
+LinkSpec new_link(CommandContext& context, const config::ContainerConfig& config, const std::string& key) {
+  return link_of(lower_for_change(context, config, config.main.origin_of(key)), key);
 }
 
 void write_network_files(CommandContext& context, const ContainerState& state,
@@ -96,16 +85,16 @@ void change_link(CommandContext& context, const ContainerState& state, const con
                  const config::ContainerConfig& after, const config::PendingChange& change, UndoStack& undo) {
   const Sysroot& sysroot = context.sysroot();
   if (!change.from) {
-    const LinkSpec link = link_of(context, after, change.key);
+    const LinkSpec link = new_link(context, after, change.key);
     add_link(sysroot, state, link);
     undo.push("remove " + change.key, [=] { remove_link(sysroot, state, link); });
   } else if (!change.to) {
-    const LinkSpec link = link_of(context, before, change.key);
+    const LinkSpec link = active_link(sysroot, before, change.key);
     remove_link(sysroot, state, link);
     undo.push("add " + change.key + " again", [=] { add_link(sysroot, state, link); });
   } else {
-    const LinkSpec from = link_of(context, before, change.key);
-    const LinkSpec to = link_of(context, after, change.key);
+    const LinkSpec from = active_link(sysroot, before, change.key);
+    const LinkSpec to = new_link(context, after, change.key);
     hutch::change_link(sysroot, state, from, to);
     undo.push("change " + change.key + " back", [=] { hutch::change_link(sysroot, state, to, from); });
   }
