@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -65,6 +66,19 @@ CpuList choose_cpus(CpuList allowed, std::size_t count, std::uint64_t seed) {
     allowed.erase(allowed.begin() + static_cast<CpuList::difference_type>(victim));
   }
   return allowed;
+}
+
+CpuList resize_cpus(const CpuList& current, const CpuList& allowed, std::size_t count) {
+  CpuList cpus;
+  std::set_intersection(current.begin(), current.end(), allowed.begin(), allowed.end(),
+                        std::back_inserter(cpus));
+  if (cpus.size() > count) cpus.resize(count);
+  for (const unsigned cpu : allowed) {
+    if (cpus.size() >= count) break;
+    const auto place = std::lower_bound(cpus.begin(), cpus.end(), cpu);
+    if (place == cpus.end() || *place != cpu) cpus.insert(place, cpu);
+  }
+  return cpus;
 }
 
 CpuList effective_cpus(const Layout& layout, const std::string& group) {

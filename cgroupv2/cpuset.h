@@ -23,6 +23,11 @@ std::string print_cpu_list(const CpuList& cpus);
 // are no more than `count`. Same arguments, same result.
 CpuList choose_cpus(CpuList allowed, std::size_t count, std::uint64_t seed);
 
+// `current`, changed to have `count` members (all of the `allowed` when they are fewer): members that are not
+// allowed go, then the highest; what is missing is filled up with allowed ones from the lowest on
+// (lxc-mapping 2.1).
+CpuList resize_cpus(const CpuList& current, const CpuList& allowed, std::size_t count);
+
 // CPUs that containers may use: the effective cpuset of `group` ("lxc"), of the root when that does not exist
 // or is not set up yet. Throws when this host has no cpuset controller.
 CpuList effective_cpus(const Layout& layout, const std::string& group = "lxc");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/error.h"
 #include "base/format.h"
@@ -16,6 +17,32 @@ std::string limit_text(const Limit& limit) {
 
 std::string cpu_max_text(const CpuMax& limit) {
   return formatted("{} {}", limit.quota_us ? std::to_string(*limit.quota_us) : "max", limit.period_us);
+}
+
+constexpr std::pair<std::string_view, const char*> kDefaults[] = {
+    {"memory.swap.max", "max"}, {"memory.high", "max"}, {"memory.max", "max"},
+    {"cpu.max", "max 100000"},  {"cpu.weight", "100"},  {"pids.max", "max"},
+};
+
+const FileWrite* last_write(const std::vector<FileWrite>& writes, std::string_view file) {
+  const auto found = std::find_if(writes.rbegin(), writes.rend(),
+                                  [file](const FileWrite& write) { return write.file == file; });
+  return found == writes.rend() ? nullptr : &*found;
+}
+
+// Each file once, with the value that wins.
+std::vector<FileWrite> final_writes(Resources resources) {
+  resources.cpu_count.reset();
+  const auto writes = resource_writes(resources);
+  std::vector<FileWrite> last;
+  for (const auto& write : writes) {
+    if (last_write(writes, write.file) == &write) last.push_back(write);
+  }
+  return last;
+}
+
+bool is_memory_pair(std::string_view file) {
+  return file == "memory.max" || file == "memory.swap.max";
 }
 
 }  // namespace
@@ -40,6 +67,32 @@ std::vector<FileWrite> resource_writes(const Resources& resources, const std::st
   add("pids.max", resources.pids_max, limit_text);
   for (const auto& raw : resources.raw) writes.push_back({raw.file, raw.value, raw.origin});
   return writes;
+}
+
+std::vector<PlacedWrite> changed_writes(const Resources& from, const Resources& to, const Layout& layout) {
+  const auto before = final_writes(from);
+  auto after = final_writes(to);
+  const bool weight_goes = last_write(after, "cpu.weight") == nullptr;
+  for (const auto& [file, value] : kDefaults) {
+    if (last_write(before, file) == nullptr || last_write(after, file) != nullptr) continue;
+    after.push_back({std::string(file), value, {}});
+  }
+  const auto differs = [&before](const FileWrite& write) {
+    const FileWrite* old = last_write(before, write.file);
+    return old == nullptr || old->value != write.value;
+  };
+  const bool memory_pair = std::any_of(after.begin(), after.end(), [&](const FileWrite& write) {
+    return is_memory_pair(write.file) && differs(write);
+  });
+  std::erase_if(after, [&](const FileWrite& write) {
+    return !differs(write) && !(memory_pair && is_memory_pair(write.file));
+  });
+  auto placed = place(after, layout);
+  // The defaults of the two trees do not correspond: a weight of 100 would be 2598 shares.
+  for (auto& write : placed) {
+    if (weight_goes && write.file == "cpu.shares") write.value = "1024";
+  }
+  return placed;
 }
 
 std::optional<Limit> parse_limit(std::string_view text) {

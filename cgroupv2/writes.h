@@ -50,6 +50,13 @@ std::vector<FileWrite> resource_writes(const Resources& resources, const std::st
 // it lives on v1 and the file has no counterpart there, or the value is not one that the file takes.
 std::vector<PlacedWrite> place(const std::vector<FileWrite>& writes, const Layout& layout);
 
+// What has to be written to a running group that was limited by `from`, so that it is limited by `to`: the
+// files whose last value differs, in the order above; a limit that `to` does not have any more gets the
+// kernel's default (cgroup-v2.rst; 1024 for v1's cpu.shares), and a file without a known default is left as
+// it is. memory.max and memory.swap.max come together, since v1 has one limit for both. The choice of CPUs is
+// not part of it (limit_change.h). Throws as `place` does.
+std::vector<PlacedWrite> changed_writes(const Resources& from, const Resources& to, const Layout& layout);
+
 // "3G", "512M", "1048576" in bytes, with the kernel's suffixes (memparse: K M G T P E, either case); the
 // outer optional is empty when the text is not a byte amount, Limit::max() for "max".
 std::optional<Limit> parse_limit(std::string_view text);

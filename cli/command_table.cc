@@ -91,6 +91,17 @@ Rows plan_options() {
   return {{.name = "output-format", .help = "text (the default) or json.", .value_text = "<json | text>"}};
 }
 
+Rows set_options() {
+  Rows rows = config_option_rows();
+  const Rows own = {
+      {.name = "delete", .help = "Options to remove, separated by commas.", .collects = true},
+      {.name = "revert", .help = "Options whose pending change is dropped.", .collects = true},
+      {.name = "digest", .help = "Refuse if the config file's SHA1 is another one.", .maximum_length = 40},
+  };
+  rows.insert(rows.end(), own.begin(), own.end());
+  return rows;
+}
+
 Rows start_options() {
   return {
       boolean("skiplock", "Ignore the config lock."),
@@ -178,6 +189,13 @@ const std::vector<CommandRow>& command_table() {
        command_import,
        "Make a container's configuration from another program's file."},
       {"list", {}, 0, kNone, no_options, command_list, "List the containers of this host."},
+      {"pending",
+       {"vmid"},
+       1,
+       kNone,
+       no_options,
+       command_pending,
+       "Show the changes that wait for a restart."},
       {"plan", {"vmid"}, 1, kNone, plan_options, command_plan, "Show every step that a start would take."},
       {"reboot",
        {"vmid"},
@@ -186,6 +204,7 @@ const std::vector<CommandRow>& command_table() {
        reboot_options,
        command_reboot,
        "Shut a container down and start it again."},
+      {"set", {"vmid"}, 1, kNone, set_options, command_set, "Change options of a container."},
       {"shutdown", {"vmid"}, 1, kNone, shutdown_options, command_shutdown, "Shut a container down cleanly."},
       {"start", {"vmid"}, 1, kNone, start_options, command_start, "Start a container."},
       {"status", {"vmid"}, 1, kNone, status_options, command_status, "Show whether a container runs."},

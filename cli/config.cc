@@ -5,6 +5,7 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/container_file.h"
+#include "config/pending.h"
 #include "config/percent_encoding.h"
 
 namespace hutch::cli {
@@ -16,14 +17,6 @@ using Values = std::map<std::string, std::string>;
 Values values_of(const config::Section& section) {
   Values values;
   for (const auto& key : section.keys()) values[key] = section.get(key).value_or("");
-  return values;
-}
-
-// The main section as it will be after the next start.
-Values with_pending(const config::ContainerConfig& config) {
-  Values values = values_of(config.main);
-  for (const auto& [key, forced] : config.pending.pending_deletes) values.erase(key);
-  for (const auto& [key, value] : values_of(config.pending)) values[key] = value;
   return values;
 }
 
@@ -40,7 +33,7 @@ int command_config(CommandContext& context) {
   const config::Section* section = snapshot ? config.section(*snapshot) : &config.main;
   if (section == nullptr) throw Error(formatted("snapshot '{}' does not exist", *snapshot));
 
-  const Values values = snapshot || current ? values_of(*section) : with_pending(config);
+  const Values values = snapshot || current ? values_of(*section) : values_of(config::with_pending(config));
   std::string text;
   for (const auto& [key, value] : values) {
     text += formatted("{}: {}\n", key, key == "description" ? config::percent_encode(value) : value);

@@ -50,8 +50,13 @@ std::map<std::string, HeldLock>& held_locks() {
   return locks;
 }
 
+UniqueFd open_lock_file(const std::string& path) {
+  make_directories(path.substr(0, path.rfind('/')));
+  return open_file(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
+}
+
 // Whether the lock was taken; false when somebody else has it.
-bool try_lock(int fd, const std::string& path) {
+bool try_lock_file(int fd, const std::string& path) {
   while (::flock(fd, LOCK_EX | LOCK_NB) < 0) {
     if (errno == EWOULDBLOCK) return false;
     if (errno != EINTR) throw_errno(formatted("can't lock file '{}'", path));
@@ -60,14 +65,14 @@ bool try_lock(int fd, const std::string& path) {
 }
 
 void wait_for_lock(int fd, const std::string& path, std::FILE* notices, std::chrono::milliseconds timeout) {
-  if (try_lock(fd, path)) return;
+  if (try_lock_file(fd, path)) return;
   std::fputs("trying to acquire lock...", notices);
   std::fflush(notices);
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   // flock(2) has no timeout; a signal would be needed to break a blocking call, and signals are process-wide.
   while (std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    if (!try_lock(fd, path)) continue;
+    if (!try_lock_file(fd, path)) continue;
     std::fputs(" OK\n", notices);
     return;
   }
@@ -175,19 +180,35 @@ void ConfigStore::remove(std::uint32_t vmid) const {
   }
 }
 
+std::string ConfigStore::lock_file(std::uint32_t vmid) const {
+  return sysroot_.path(formatted("run/lock/lxc/pve-config-{}.lock", vmid));
+}
+
 ConfigFileLock ConfigStore::lock(std::uint32_t vmid, std::FILE* notices,
                                  std::chrono::milliseconds timeout) const {
-  const std::string directory = sysroot_.path("run/lock/lxc");
-  const std::string file = formatted("{}/pve-config-{}.lock", directory, vmid);
+  const std::string file = lock_file(vmid);
   HeldLock& held = held_locks()[file];
   if (held.count == 0) {
     try {
-      make_directories(directory);
-      held.fd = open_file(AT_FDCWD, file, O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
+      held.fd = open_lock_file(file);
       wait_for_lock(held.fd.get(), file, notices, timeout);
     } catch (...) {
       held_locks().erase(file);
       throw;
+    }
+  }
+  ++held.count;
+  return ConfigFileLock(file);
+}
+
+std::optional<ConfigFileLock> ConfigStore::try_lock(std::uint32_t vmid) const {
+  const std::string file = lock_file(vmid);
+  HeldLock& held = held_locks()[file];
+  if (held.count == 0) {
+    held.fd = open_lock_file(file);
+    if (!try_lock_file(held.fd.get(), file)) {
+      held_locks().erase(file);
+      return std::nullopt;
     }
   }
   ++held.count;

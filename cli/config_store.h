@@ -61,9 +61,12 @@ class ConfigStore {
   // got timeout".
   ConfigFileLock lock(std::uint32_t vmid, std::FILE* notices,
                       std::chrono::milliseconds timeout = std::chrono::seconds(10)) const;
+  // The same without waiting; nothing when somebody else holds it.
+  std::optional<ConfigFileLock> try_lock(std::uint32_t vmid) const;
 
  private:
   void make_layout() const;
+  std::string lock_file(std::uint32_t vmid) const;
   std::string directory() const;  // of the local node's configs
   Sysroot sysroot_;
   std::string node_;

@@ -8,10 +8,9 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
-#include "cli/lowering_context.h"
+#include "cli/container_volumes.h"
 #include "cli/option_facts.h"
 #include "cli/password.h"
-#include "config/lower.h"
 #include "config/options.h"
 #include "config/value_types.h"
 #include "guest/ssh_keys.h"
@@ -162,18 +161,6 @@ void check_disk_ids(const CreateRequest& request) {
   }
 }
 
-IdMap id_map_of(const CreateRequest& request, const Sysroot& sysroot) {
-  config::ContainerConfig probe;
-  probe.vmid = request.vmid;
-  probe.main = request.options;
-  // Lowering wants these; the real ones are known after the extraction. A bind mount is not looked up.
-  probe.main.set("rootfs", "/");
-  for (const auto& [key, value] : {std::pair("arch", "amd64"), std::pair("ostype", "unmanaged")}) {
-    if (!probe.main.has(key)) probe.main.set(key, value);
-  }
-  return config::lower(probe, make_lowering_context(sysroot, request.vmid)).spec.id_map;
-}
-
 std::string read_password(CommandContext& context) {
   auto password = context.options().value("password");
   if (!password) return {};
@@ -211,7 +198,7 @@ CreateRequest read_create_request(CommandContext& context, const StorageConfig& 
   check_option_facts(request.options, storages, context.sysroot());
   read_volumes(context, storages, request);
   check_disk_ids(request);
-  request.id_map = id_map_of(request, context.sysroot());
+  request.id_map = id_map_of(request.options, request.vmid);
   request.ignore_unpack_errors = context.options().flag("ignore-unpack-errors");
   request.start = context.options().flag("start");
   request.ssh_public_keys = read_ssh_keys(context);

@@ -14,6 +14,7 @@
 #include "cli/container_file.h"
 #include "cli/destruction.h"
 #include "config/property_formats.h"
+#include "config/volume_references.h"
 #include "runtime/state.h"
 #include "runtime/stop.h"
 #include "storage/dir_storage.h"
@@ -24,36 +25,10 @@ namespace hutch::cli {
 
 namespace {
 
-// The volume that an option's value names; nothing for bind mounts, devices, and text that is no such value.
-std::optional<std::string> volume_of(const std::string& key, const std::string& value) {
-  try {
-    const std::string volume = key.starts_with("unused") ? config::parse_unused(value)
-                               : key == "rootfs"         ? config::parse_rootfs(value).volume
-                                                         : config::parse_mount_point(value).volume;
-    if (hutch::is_volume_id(volume)) return volume;
-  } catch (const Error&) {
-    // A line that never named a volume holds nothing to free.
-  }
-  return std::nullopt;
-}
-
-void add_volumes(const config::Section& section, std::set<std::string>& volumes) {
-  std::vector<std::string> keys = section.indexed_keys("mp");
-  const auto unused = section.indexed_keys("unused");
-  keys.insert(keys.end(), unused.begin(), unused.end());
-  keys.emplace_back("rootfs");
-  for (const auto& key : keys) {
-    if (const auto value = section.get(key)) {
-      if (const auto volume = volume_of(key, *value)) volumes.insert(*volume);
-    }
-  }
-}
-
 std::set<std::string> all_volumes(const config::ContainerConfig& config) {
-  std::set<std::string> volumes;
-  add_volumes(config.main, volumes);
-  add_volumes(config.pending, volumes);
-  for (const auto& [name, section] : config.snapshots) add_volumes(section, volumes);
+  auto volumes = config::volumes_of(config.main);
+  volumes.merge(config::volumes_of(config.pending));
+  for (const auto& [name, section] : config.snapshots) volumes.merge(config::volumes_of(section));
   return volumes;
 }
 

@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,7 +11,9 @@
 #include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/command_table.h"
+#include "cli/config_store.h"
 #include "cli/destruction.h"
+#include "cli/pending_application.h"
 #include "runtime/seccomp_proxy.h"
 #include "runtime/stop.h"
 #include "runtime/supervisor.h"
@@ -108,15 +111,35 @@ void destroy_ended(const Sysroot& sysroot, std::uint32_t vmid, std::FILE* out, s
   destroy_ephemeral(context, store, vmid);
 }
 
+// Whoever holds the lock now waits for us, or will apply what is pending itself.
+void apply_pending_as_supervisor(const Sysroot& sysroot, std::uint32_t vmid) {
+  try {
+    const ConfigStore store(sysroot);
+    const auto lock = store.try_lock(vmid);
+    if (!lock) return;
+    apply_pending_after_stop(store, sysroot, vmid, [vmid](const std::string& text) {
+      ::syslog(LOG_WARNING | LOG_DAEMON, "pct: CT %u: %s", vmid, text.c_str());
+    });
+  } catch (const std::exception& error) {
+    // Everything is still queued for the next start, which tells the user.
+    ::syslog(LOG_ERR | LOG_DAEMON, "pct: CT %u: cannot apply pending changes: %s", vmid, error.what());
+  }
+}
+
 // `pct container-ended <vmid> [<command> ...]`: this process was a container's supervisor
 // (runtime/supervisor.h).
 int finish_supervision(const std::vector<std::string>& words, std::FILE* out, std::FILE* err) {
   const auto vmid = words.size() > 1 ? parse_unsigned(words[1]) : std::nullopt;
   if (!vmid) throw Error(formatted("'{}' needs a vmid", kContainerEnded), EINVAL);
   const Sysroot sysroot = Sysroot::from_environment();
-  const auto ended = clean_up_as_supervisor(sysroot, static_cast<std::uint32_t>(*vmid));
+  const auto container = static_cast<std::uint32_t>(*vmid);
+  const auto ended = clean_up_as_supervisor(sysroot, container);
   if (words.size() == 2) {
-    if (ended && ended->to_be_destroyed) destroy_ended(sysroot, static_cast<std::uint32_t>(*vmid), out, err);
+    if (ended && ended->to_be_destroyed) {
+      destroy_ended(sysroot, container, out, err);
+    } else {
+      apply_pending_as_supervisor(sysroot, container);
+    }
     return 0;
   }
   sigset_t none;

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/container_file.h"
 #include "cli/guest_settings.h"
+#include "cli/pending_application.h"
 #include "cli/start_preparation.h"
 #include "cli/trace_output.h"
 #include "guest/setup.h"
@@ -21,11 +22,6 @@ void refuse_template(const config::ContainerConfig& config) {
     throw Error(formatted("you can't start a CT if it's a template (CT {})", config.vmid), 0,
                 "clone it instead");
   }
-}
-
-void warn_about_pending(CommandContext& context, const config::ContainerConfig& config) {
-  if (config.pending.empty()) return;
-  context.warn(formatted("CT {} has pending changes, which this version does not apply", config.vmid));
 }
 
 // Whether the container runs is not for the trace's file to decide: a file that cannot be written is a
@@ -83,7 +79,11 @@ config::ContainerConfig startable_config(CommandContext& context, const ConfigSt
   if (find_running(context.sysroot(), vmid)) throw Error(formatted("CT {} already running", vmid));
   context.enter_worker();
   clean_up_leftovers(context.sysroot(), vmid);
-  warn_about_pending(context, config);
+  // Read again where the file is another one now: messages name its lines.
+  if (apply_pending_to_file(config, store, context.sysroot(),
+                            [&context](const std::string& text) { context.warn(text); })) {
+    config = load_config(context, store, vmid, false);
+  }
   return config;
 }
 

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/container_file.h"
 #include "cli/destruction.h"
+#include "cli/pending_application.h"
 
 namespace hutch::cli {
 
@@ -26,11 +27,14 @@ ContainerState running_state(const CommandContext& context) {
 }
 
 // For a supervisor that was killed, with us or before: one that lived has done it.
-void destroy_if_ephemeral(CommandContext& context, const ConfigStore& store, const ContainerState& state) {
-  if (!state.ephemeral) return;
-  const auto lock = store.lock(context.vmid(), context.err());
+void destroy_if_ended(CommandContext& context, const ConfigStore& store) {
   if (find_running(context.sysroot(), context.vmid())) return;
   destroy_ephemeral(context, store, context.vmid());
+}
+
+void apply_pending(CommandContext& context, const ConfigStore& store) {
+  apply_pending_after_stop(store, context.sysroot(), context.vmid(),
+                           [&context](const std::string& text) { context.warn(text); });
 }
 
 }  // namespace
@@ -45,7 +49,11 @@ int command_stop(CommandContext& context) {
   // The lock is ours, so the supervisor could not destroy an ephemeral container.
   keep_ephemeral(context.sysroot(), state);
   kill_container(context.sysroot(), state);
-  if (state.ephemeral) destroy_ephemeral(context, store, context.vmid());
+  if (state.ephemeral) {
+    destroy_ephemeral(context, store, context.vmid());
+  } else {
+    apply_pending(context, store);
+  }
   return 0;
 }
 
@@ -59,15 +67,18 @@ int command_shutdown(CommandContext& context) {
   }
   // Without the lock: a minute's wait must not keep `pct stop` and `pct unlock` out.
   context.enter_worker();
-  if (halt_container(context.sysroot(), state, timeout_of(context))) {
-    destroy_if_ephemeral(context, store, state);
-    return 0;
+  if (!halt_container(context.sysroot(), state, timeout_of(context))) {
+    if (!context.options().flag("forceStop")) {
+      throw Error("container did not stop", 0, formatted("'pct stop {}' kills it", context.vmid()));
+    }
+    kill_container(context.sysroot(), state);
   }
-  if (!context.options().flag("forceStop")) {
-    throw Error("container did not stop", 0, formatted("'pct stop {}' kills it", context.vmid()));
+  const auto lock = store.lock(context.vmid(), context.err());
+  if (state.ephemeral) {
+    destroy_if_ended(context, store);
+  } else {
+    apply_pending(context, store);
   }
-  kill_container(context.sysroot(), state);
-  destroy_if_ephemeral(context, store, state);
   return 0;
 }
 

@@ -12,8 +12,7 @@
 #include "base/loop_device.h"
 #include "base/mount.h"
 #include "base/text.h"
-#include "storage/dir_storage.h"
-#include "storage/volume_id.h"
+#include "cli/container_volumes.h"
 
 namespace hutch::cli {
 
@@ -72,11 +71,7 @@ void make_directory(const std::string& path, UndoStack& undo) {
 }  // namespace
 
 Owner volume_root(const CreateRequest& request) {
-  if (request.volumes.front().option.idmap_passthrough) return {};
-  const auto uid = request.id_map.host_uid(0);
-  const auto gid = request.id_map.host_gid(0);
-  if (!uid || !gid) throw Error("the container's root has no host id", 0, "map the ids u 0 and g 0");
-  return {*uid, *gid};
+  return root_on_disk(request.id_map, request.volumes.front().option);
 }
 
 void allocate_volumes(CreateRequest& request, const StorageConfig& storages, const Sysroot& sysroot,
@@ -84,11 +79,7 @@ void allocate_volumes(CreateRequest& request, const StorageConfig& storages, con
   const Owner root = volume_root(request);
   for (auto& volume : request.volumes) {
     if (!volume.fresh) continue;
-    const DirStorage storage(storages.dir_for(volume.fresh->storage, "rootdir"), sysroot);
-    storage.activate();
-    const VolumeId id = storage.allocate(request.vmid, volume.fresh->bytes, root);
-    undo.push("free volume " + id.text(), [storage, id] { storage.free(id); });
-    volume.option.volume = id.text();
+    volume.option.volume = allocate_volume(request.vmid, *volume.fresh, root, storages, sysroot, undo).text();
     volume.option.size = volume.fresh->bytes;
   }
 }

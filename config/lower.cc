@@ -253,4 +253,16 @@ LoweringResult lower(const ContainerConfig& config, const LoweringContext& conte
   return {std::move(lowering.spec), std::move(lowering.diagnostics)};
 }
 
+cgroupv2::Resources lower_limits(const ContainerConfig& config) {
+  const LoweringContext context{.vmid = config.vmid};
+  Lowering lowering{.config = config, .section = config.main, .context = context};
+  lower_resources(lowering);
+  for (const auto& entry : current_entries(config.main)) {
+    if (entry.key.find(".devices.") != std::string::npos) continue;
+    if (entry.key.starts_with("lxc.cgroup2.")) set_cgroup_file(lowering, entry);
+    if (entry.key.starts_with("lxc.cgroup.")) set_cgroup_v1_file(lowering, entry);
+  }
+  return std::move(lowering.spec.resources);
+}
+
 }  // namespace hutch::config

@@ -73,5 +73,8 @@ enum class RawKeySupport {
   refused,  // an error: the container must not start without it
 };
 RawKeySupport raw_key_support(std::string_view key);
+// Only the limits of the main section, without a look at anything else in it: for a container that runs.
+// Throws as `lower` does.
+cgroupv2::Resources lower_limits(const ContainerConfig& config);
 
 }  // namespace hutch::config

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/process.h"
 #include "cli/command_table.h"
 #include "cli/config_store.h"
 
@@ -77,6 +79,13 @@ inline Outcome run_pct(const std::vector<std::string>& words) {
 inline Outcome run_pct(const TemporaryHost& host, std::vector<std::string> words) {
   words.insert(words.begin(), {"--root", host.root()});
   return run_pct(words);
+}
+
+// The same in a process of its own, as people do; for test programs with main.cc.
+inline Outcome run_pct_process(const TemporaryHost& host, std::vector<std::string> words) {
+  words.insert(words.begin(), {"/proc/self/exe", "pct", "--root", host.root()});
+  const ProgramResult result = run_program(words);
+  return {WIFEXITED(result.status) ? WEXITSTATUS(result.status) : -1, result.out, result.err};
 }
 
 }  // namespace hutch::cli::testing

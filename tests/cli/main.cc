@@ -14,6 +14,10 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == hutch::kContainerEnded) {
     return hutch::cli::run_command_line(std::vector<std::string>(argv + 1, argv + argc), stdout, stderr);
   }
+  // Commands that tests run in a process of their own.
+  if (argc > 1 && std::string_view(argv[1]) == "pct") {
+    return hutch::cli::run_command_line(std::vector<std::string>(argv + 2, argv + argc), stdout, stderr);
+  }
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }
