@@ -156,18 +156,6 @@ struct VolumeSpec {
   bool operator==(const VolumeSpec&) const = default;
 };
 
-// Placeholder for the volumes helper's type: a device node of the host that the container gets (`dev[n]`).
-struct DeviceSpec {
-  std::string key;   // "dev0"
-  std::string path;  // on the host and inside, "/dev/..."
-  std::uint32_t mode = 0660;
-  std::uint32_t uid = 0;  // inside
-  std::uint32_t gid = 0;
-  bool deny_write = false;
-  Origin origin;
-  bool operator==(const DeviceSpec&) const = default;
-};
-
 // An extra mount (`lxc.mount.entry`).
 struct MountSpec {
   enum class Create { no, directory, file };
