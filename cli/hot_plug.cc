@@ -94,17 +94,23 @@ class HotPlug {
     return after;
   }
 
-  cgroupv2::Group group() const { return {cgroupv2::detect_layout(), state_.cgroup}; }
+  cgroupv2::Group group() const {
+    return {cgroupv2::detect_layout(), state_.cgroup, state_.inner_group()};
+  }
+
+  cgroupv2::Resources limits_of(const config::ContainerConfig& config) const {
+    return config::lower_limits(config, make_lowering_context(context_.sysroot(), config.vmid));
+  }
 
   void change_limits(const Batch& batch) {
     const auto group = this->group();
-    const auto from = config::lower_limits(config_);
-    const auto to = config::lower_limits(changed(batch));
+    const auto from = limits_of(config_);
+    const auto to = limits_of(changed(batch));
     cgroupv2::change_limits(group, cgroupv2::changed_writes(from, to, group.layout()), undo_);
   }
 
   void change_cpus(const Batch& batch) {
-    const auto to = config::lower_limits(changed(batch));
+    const auto to = limits_of(changed(batch));
     const bool chosen_by_user = std::any_of(to.raw.begin(), to.raw.end(),
                                             [](const auto& write) { return write.file == "cpuset.cpus"; });
     if (chosen_by_user) return;

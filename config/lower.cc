@@ -253,14 +253,13 @@ LoweringResult lower(const ContainerConfig& config, const LoweringContext& conte
   return {std::move(lowering.spec), std::move(lowering.diagnostics)};
 }
 
-cgroupv2::Resources lower_limits(const ContainerConfig& config) {
-  const LoweringContext context{.vmid = config.vmid};
+cgroupv2::Resources lower_limits(const ContainerConfig& config, const LoweringContext& context) {
   Lowering lowering{.config = config, .section = config.main, .context = context};
   lower_resources(lowering);
-  for (const auto& entry : current_entries(config.main)) {
-    if (entry.key.find(".devices.") != std::string::npos) continue;
-    if (entry.key.starts_with("lxc.cgroup2.")) set_cgroup_file(lowering, entry);
-    if (entry.key.starts_with("lxc.cgroup.")) set_cgroup_v1_file(lowering, entry);
+  for (const auto& entry : current_entries(config.main, context, lowering.diagnostics)) {
+    if (entry.key == "lxc.cgroup2") clear_cgroup_files(lowering, entry);
+    if (!entry.key.starts_with("lxc.cgroup2.") || entry.key.starts_with("lxc.cgroup2.devices.")) continue;
+    set_cgroup_file(lowering, entry);
   }
   return std::move(lowering.spec.resources);
 }

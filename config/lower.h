@@ -75,6 +75,6 @@ enum class RawKeySupport {
 RawKeySupport raw_key_support(std::string_view key);
 // Only the limits of the main section, without a look at anything else in it: for a container that runs.
 // Throws as `lower` does.
-cgroupv2::Resources lower_limits(const ContainerConfig& config);
+cgroupv2::Resources lower_limits(const ContainerConfig& config, const LoweringContext& context);
 
 }  // namespace hutch::config
