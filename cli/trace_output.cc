@@ -15,16 +15,22 @@ namespace {
 struct LaneText {
   const char* category;
   const char* process_name;
+  const char* thread_name;
 };
 
 LaneText lane_text(TraceLane lane) {
   switch (lane) {
-    case TraceLane::command: return {"pct", "pct start"};
-    case TraceLane::host: return {"host", "pct start"};
-    case TraceLane::side: return {"side", "pct start"};
-    case TraceLane::child: return {"child", "container's first process"};
+    case TraceLane::command: return {"pct", "pct start", "main lane"};
+    case TraceLane::host: return {"host", "pct start", "main lane"};
+    case TraceLane::side: return {"side", "pct start", "side lane"};
+    case TraceLane::child: return {"child", "container's first process", "init"};
   }
-  return {"", ""};
+  return {"", "", ""};
+}
+
+nlohmann::ordered_json name_event(const char* what, const TraceSpan& span, const char* name) {
+  return {
+      {"name", what}, {"ph", "M"}, {"pid", span.process}, {"tid", span.thread}, {"args", {{"name", name}}}};
 }
 
 double microseconds(std::int64_t nanoseconds) {
@@ -35,14 +41,15 @@ double microseconds(std::int64_t nanoseconds) {
 
 std::string chrome_trace(const std::vector<TraceSpan>& spans) {
   nlohmann::ordered_json events = nlohmann::ordered_json::array();
-  std::set<pid_t> named;
+  std::set<pid_t> named_processes;
+  std::set<pid_t> named_threads;
   for (const auto& span : spans) {
     const LaneText lane = lane_text(span.lane);
-    if (named.insert(span.process).second) {
-      events.push_back({{"name", "process_name"},
-                        {"ph", "M"},
-                        {"pid", span.process},
-                        {"args", {{"name", lane.process_name}}}});
+    if (named_processes.insert(span.process).second) {
+      events.push_back(name_event("process_name", span, lane.process_name));
+    }
+    if (named_threads.insert(span.thread).second) {
+      events.push_back(name_event("thread_name", span, lane.thread_name));
     }
     events.push_back({{"name", span.name},
                       {"cat", lane.category},
@@ -50,7 +57,7 @@ std::string chrome_trace(const std::vector<TraceSpan>& spans) {
                       {"ts", microseconds(span.begin)},
                       {"dur", microseconds(span.end - span.begin)},
                       {"pid", span.process},
-                      {"tid", span.process}});
+                      {"tid", span.thread}});
   }
   const nlohmann::ordered_json document = {{"displayTimeUnit", "ms"}, {"traceEvents", events}};
   // A step's text may hold bytes of a file name that are no UTF-8.
