@@ -15,6 +15,11 @@ void put_end(Message& message, const std::string& name, const std::optional<MacA
   message.put_link_name(IFLA_IFNAME, name);
   if (mac) message.put_mac(IFLA_ADDRESS, *mac);
   if (mtu != 0) message.put_u32(IFLA_MTU, mtu);
+  // One queue is in use either way. Without these the kernel makes one for each processor it may ever have,
+  // takes all but the first out of use again, and waits for an RCU grace period with the RTNL lock held, at
+  // both ends (drivers/net/veth.c, veth_init_queues).
+  message.put_u32(IFLA_NUM_TX_QUEUES, 1);
+  message.put_u32(IFLA_NUM_RX_QUEUES, 1);
 }
 
 }  // namespace
