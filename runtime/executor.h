@@ -92,6 +92,8 @@ class StartExecutor {
   CpuPlacement placement_;
   std::optional<Supervisor> supervisor_;
   pid_t init_pid_ = -1;
+  ProcessIdentity init_identity_;
+  ProcessIdentity supervisor_identity_;
   UniqueFd init_pidfd_;
   std::optional<netlink::Socket> socket_;
   std::optional<UniqueFd> net_namespace_;
@@ -132,6 +134,7 @@ class StartExecutor {
   void perform(const host::ConfigureLink& step);
   void perform(const host::AwaitSide& step);
   void perform(const host::WriteState& step);
+  void perform(const host::IdentifyInit& step);
   void perform(const host::CompleteState& step);
   void perform(const host::PublishState& step);
   void perform(const host::AwaitExec& step);

@@ -79,10 +79,12 @@ class HostPlanner {
     device_filter();
     delegate();
     rlimits();
-    add(host::CompleteState{}, "complete the state record");
+    add(host::IdentifyInit{}, "identify the first process");
     // A child that may only use the CPU we run on would stop us in the middle: the links come first.
     add(host::AwaitSide{last_side_}, "wait for the links");
     send(SyncMessage::Type::proceed_limited, "send 'limited'");
+    // Beside the child's last steps. Nobody reads it before it is published.
+    add(host::CompleteState{}, "complete the state record");
     add(host::AwaitExec{}, "wait for init to be executed");
     add(host::PublishState{}, "publish the state record");
     add(host::CommitSupervisor{}, "leave the container to its supervisor");

@@ -105,6 +105,8 @@ struct AwaitSide {
 // PublishState gives it the name that others look for. Not before: they would join a container that still
 // has the host's root.
 struct WriteState {};
+// Notes who the first process is, while it cannot end yet by itself, and leaves it the CPUs it is limited to.
+struct IdentifyInit {};
 struct CompleteState {};
 struct AwaitExec {};
 struct PublishState {};
@@ -119,7 +121,7 @@ using HostAction =
                  host::PinRootfs, host::SetUpGuest, host::OpenRoot, host::BuildDev, host::OpenSource,
                  host::Spawn, host::AwaitSpawned, host::WriteIdMaps, host::Proceed, host::OpenTasks,
                  host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup, host::SetRlimit,
-                 host::CreateLink, host::ConfigureLink, host::AwaitSide, host::WriteState,
+                 host::CreateLink, host::ConfigureLink, host::AwaitSide, host::WriteState, host::IdentifyInit,
                  host::CompleteState, host::AwaitExec, host::PublishState, host::CommitSupervisor>;
 
 // Which thread of the starting process runs a step. The side lane's steps stand one after the other in the
