@@ -38,7 +38,7 @@ Trace::Scope::Scope(Trace* trace, std::string name) : trace_(trace), name_(std::
 
 Trace::Scope::~Scope() {
   if (trace_ == nullptr) return;
-  trace_->add({std::move(name_), trace_->lane_, ::getpid(), begin_, trace_clock()});
+  trace_->add({std::move(name_), trace_->lane_, ::getpid(), ::gettid(), begin_, trace_clock()});
 }
 
 std::string print_waterfall(std::vector<TraceSpan> spans, std::size_t columns) {

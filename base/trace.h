@@ -19,6 +19,7 @@ struct TraceSpan {
   std::string name;
   TraceLane lane = TraceLane::command;
   pid_t process = 0;
+  pid_t thread = 0;  // that of the process itself in its first thread
   std::int64_t begin = 0;
   std::int64_t end = 0;
 

@@ -16,8 +16,11 @@ void put_end(Message& message, const std::string& name, const std::optional<MacA
   message.put_link_name(IFLA_IFNAME, name);
   if (mac) message.put_mac(IFLA_ADDRESS, *mac);
   if (request.mtu != 0) message.put_u32(IFLA_MTU, request.mtu);
-  if (request.rx_queues != 0) message.put_u32(IFLA_NUM_RX_QUEUES, request.rx_queues);
-  if (request.tx_queues != 0) message.put_u32(IFLA_NUM_TX_QUEUES, request.tx_queues);
+  // One queue is in use where none is asked for. Without these the kernel makes one for each processor it may
+  // ever have, takes all but the first out of use again, and waits for an RCU grace period with the RTNL lock
+  // held, at both ends (drivers/net/veth.c, veth_init_queues).
+  message.put_u32(IFLA_NUM_TX_QUEUES, request.tx_queues == 0 ? 1 : request.tx_queues);
+  message.put_u32(IFLA_NUM_RX_QUEUES, request.rx_queues == 0 ? 1 : request.rx_queues);
 }
 
 }  // namespace

@@ -119,7 +119,7 @@ void StartExecutor::trace_child_steps() {
     // A successful exec never comes back to note its end; a step that was jumped over has none either.
     const std::int64_t end = begun_exec && times[step + 1] == 0 ? trace_clock() : times[step + 1];
     if (end == 0) continue;
-    trace_.add({plan_->child.info[step].text, TraceLane::child, init_pid_, begin, end});
+    trace_.add({plan_->child.info[step].text, TraceLane::child, init_pid_, init_pid_, begin, end});
     begin = end;
   }
 }

@@ -98,6 +98,8 @@ class StartExecutor {
   CpuPlacement placement_;
   std::optional<Supervisor> supervisor_;
   pid_t init_pid_ = -1;
+  ProcessIdentity init_identity_;
+  ProcessIdentity supervisor_identity_;
   UniqueFd init_pidfd_;
   LinkWork links_{
       [this](std::string name, UndoStack::Action action) { push_undo(std::move(name), std::move(action)); }};
@@ -151,6 +153,7 @@ class StartExecutor {
   void perform(const host::ConfigureLink& step) { links_.perform(step); }
   void perform(const host::AwaitSide& step);
   void perform(const host::WriteState& step);
+  void perform(const host::IdentifyInit& step);
   void perform(const host::CompleteState& step);
   void perform(const host::PublishState& step);
   void perform(const host::AwaitExec& step);

@@ -395,20 +395,24 @@ void StartExecutor::perform(const host::WriteState&) {
   ContainerState state = plan_->state;
   const auto supervisor = identify_process(supervisor_->pid());
   if (!supervisor) throw Error("the supervisor was killed");
-  state.supervisor = *supervisor;
+  supervisor_identity_ = *supervisor;
+  state.supervisor = supervisor_identity_;
   write_unpublished_state(plan_->sysroot, state);
 }
 
-void StartExecutor::perform(const host::CompleteState&) {
+void StartExecutor::perform(const host::IdentifyInit&) {
   const auto init = identify_process(init_pid_);
-  const auto supervisor = identify_process(supervisor_->pid());
-  if (!init || !supervisor) throw_child_death();
+  if (!init) throw_child_death();
+  init_identity_ = *init;
+  placement_.wait_apart_from(init_pid_, container_cpus());
+}
+
+void StartExecutor::perform(const host::CompleteState&) {
   ContainerState state = plan_->state;
-  state.init = *init;
-  state.supervisor = *supervisor;
+  state.init = init_identity_;
+  state.supervisor = supervisor_identity_;
   if (!state.moved_links.empty()) state.moved_links = links_.moved_links();
   write_unpublished_state(plan_->sysroot, state);
-  placement_.wait_apart_from(init_pid_, container_cpus());
   // For whoever joins the container later.
   const auto& filter = plan_->child.filter;
   if (filter.empty()) return;

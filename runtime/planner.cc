@@ -104,13 +104,12 @@ class HostPlanner {
     device_filter();
     delegate();
     rlimits();
-    if (!plan_.state.moved_links.empty()) {
-      add(host::AwaitSide{last_side_}, "wait for the links that have to be given back");
-    }
-    add(host::CompleteState{}, "complete the state record");
+    add(host::IdentifyInit{}, "identify the first process");
     // A child that may only use the CPU we run on would stop us in the middle: the links come first.
     add(host::AwaitSide{last_side_}, "wait for the links");
     send(SyncMessage::Type::proceed_limited, "send 'limited'");
+    // Beside the child's last steps. Nobody reads it before it is published.
+    add(host::CompleteState{}, "complete the state record");
     if (notifies()) {
       add(host::StartSeccompProxy{}, "start a process that passes seccomp notifications on", "end it",
           spec_.seccomp.notify_origin);

@@ -161,6 +161,8 @@ struct AwaitSide {
 // PublishState gives it the name that others look for. Not before: they would join a container that still
 // has the host's root.
 struct WriteState {};
+// Notes who the first process is, while it cannot end yet by itself, and leaves it the CPUs it is limited to.
+struct IdentifyInit {};
 struct CompleteState {};
 struct AwaitExec {};
 struct PublishState {};
@@ -178,7 +180,7 @@ using HostAction = std::variant<
     host::Proceed, host::OpenTasks, host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup,
     host::SetRlimit, host::CreateLink, host::PlugLink, host::RouteLink, host::ProxyLink, host::MoveLink,
     host::RunLinkScripts, host::ConfigureLink, host::AwaitSide, host::AwaitPrepared, host::WriteState,
-    host::CompleteState, host::AwaitExec, host::PublishState, host::CommitSupervisor>;
+    host::IdentifyInit, host::CompleteState, host::AwaitExec, host::PublishState, host::CommitSupervisor>;
 
 // Which thread of the starting process runs a step. The side lane's steps stand one after the other in the
 // plan; the lane begins when the main lane comes to the first of them.

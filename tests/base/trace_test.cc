@@ -38,6 +38,7 @@ TEST(Trace, AScopeAddsItsSpanWhenItEnds) {
     EXPECT_EQ(span.name, "work");
     EXPECT_EQ(span.lane, lane);
     EXPECT_EQ(span.process, ::getpid());
+    EXPECT_EQ(span.thread, ::gettid());
     EXPECT_GE(span.begin, before);
     EXPECT_GE(span.end - span.begin, kMillisecond);
     EXPECT_LE(span.end, after);
@@ -71,7 +72,7 @@ TEST(Trace, AnInnerScopeEndsBeforeTheOuterOne) {
 
 TEST(Trace, AnAddedSpanStaysAsItIs) {
   Trace trace(TraceLane::command, true);
-  const TraceSpan span{"exec", TraceLane::child, 17, 5, 9};
+  const TraceSpan span{"exec", TraceLane::child, 17, 17, 5, 9};
   trace.add(span);
   EXPECT_EQ(trace.spans(), std::vector<TraceSpan>{span});
 }
@@ -82,10 +83,10 @@ TEST(Waterfall, OfNothingIsEmpty) {
 
 TEST(Waterfall, OrdersSpansByTheirBeginningOnOneAxis) {
   const std::vector<TraceSpan> spans = {
-      {"become root", TraceLane::child, 2, kStart + 5 * kMillisecond, kStart + 8 * kMillisecond},
-      {"read", TraceLane::command, 1, kStart, kStart + 2 * kMillisecond},
-      {"mount", TraceLane::host, 1, kStart + 2 * kMillisecond, kStart + 5'500'000},
-      {"link", TraceLane::side, 1, kStart + 7 * kMillisecond, kStart + 8 * kMillisecond},
+      {"become root", TraceLane::child, 2, 2, kStart + 5 * kMillisecond, kStart + 8 * kMillisecond},
+      {"read", TraceLane::command, 1, 1, kStart, kStart + 2 * kMillisecond},
+      {"mount", TraceLane::host, 1, 1, kStart + 2 * kMillisecond, kStart + 5'500'000},
+      {"link", TraceLane::side, 1, 1, kStart + 7 * kMillisecond, kStart + 8 * kMillisecond},
   };
   EXPECT_EQ(print_waterfall(spans, 8),
             "   at ms  took ms          \n"
@@ -97,9 +98,9 @@ TEST(Waterfall, OrdersSpansByTheirBeginningOnOneAxis) {
 
 TEST(Waterfall, SpansThatBeginTogetherKeepTheirOrder) {
   const std::vector<TraceSpan> spans = {
-      {"b", TraceLane::host, 1, kStart, kStart + kMillisecond},
-      {"a", TraceLane::host, 1, kStart, kStart + 2 * kMillisecond},
-      {"c", TraceLane::host, 1, kStart, kStart},
+      {"b", TraceLane::host, 1, 1, kStart, kStart + kMillisecond},
+      {"a", TraceLane::host, 1, 1, kStart, kStart + 2 * kMillisecond},
+      {"c", TraceLane::host, 1, 1, kStart, kStart},
   };
   EXPECT_EQ(print_waterfall(spans, 4),
             "   at ms  took ms      \n"
@@ -109,12 +110,12 @@ TEST(Waterfall, SpansThatBeginTogetherKeepTheirOrder) {
 }
 
 TEST(Waterfall, ASpanOfNoLengthIsStillSeen) {
-  EXPECT_EQ(print_waterfall({{"alone", TraceLane::command, 1, kStart, kStart}}, 4),
+  EXPECT_EQ(print_waterfall({{"alone", TraceLane::command, 1, 1, kStart, kStart}}, 4),
             "   at ms  took ms      \n"
             "   0.000    0.000  #     pct   alone\n");
   const std::vector<TraceSpan> spans = {
-      {"all", TraceLane::host, 1, kStart, kStart + 4 * kMillisecond},
-      {"end", TraceLane::child, 2, kStart + 4 * kMillisecond, kStart + 4 * kMillisecond},
+      {"all", TraceLane::host, 1, 1, kStart, kStart + 4 * kMillisecond},
+      {"end", TraceLane::child, 2, 2, kStart + 4 * kMillisecond, kStart + 4 * kMillisecond},
   };
   EXPECT_EQ(print_waterfall(spans, 4),
             "   at ms  took ms      \n"

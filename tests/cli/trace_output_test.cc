@@ -14,49 +14,52 @@ using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-json event(const char* name, const char* category, double begin, double length, int process) {
-  return {{"name", name},  {"cat", category}, {"ph", "X"},     {"ts", begin},
-          {"dur", length}, {"pid", process},  {"tid", process}};
+json event(const char* name, const char* category, double begin, double length, int process, int thread) {
+  return {{"name", name},  {"cat", category}, {"ph", "X"},    {"ts", begin},
+          {"dur", length}, {"pid", process},  {"tid", thread}};
 }
 
-json process_name(int process, const char* name) {
-  return {{"name", "process_name"}, {"ph", "M"}, {"pid", process}, {"args", {{"name", name}}}};
+json name_of(const char* what, int process, int thread, const char* name) {
+  return {{"name", what}, {"ph", "M"}, {"pid", process}, {"tid", thread}, {"args", {{"name", name}}}};
 }
 
 TEST(ChromeTrace, OfNothingHasNoEvents) {
   EXPECT_EQ(json::parse(chrome_trace({})), json({{"displayTimeUnit", "ms"}, {"traceEvents", json::array()}}));
 }
 
-TEST(ChromeTrace, NamesEveryProcessOnceAndCountsInMicroseconds) {
-  const json trace = json::parse(chrome_trace({{"read", TraceLane::command, 10, 1'000'000, 1'002'500},
-                                               {"mount", TraceLane::host, 10, 1'002'500, 1'002'501},
-                                               {"link", TraceLane::side, 10, 1'003'000, 1'003'000},
-                                               {"become root", TraceLane::child, 20, 1'004'000, 3'004'000},
-                                               {"exec", TraceLane::child, 20, 3'004'000, 3'005'000}}));
+TEST(ChromeTrace, NamesEveryProcessAndThreadOnceAndCountsInMicroseconds) {
+  const json trace =
+      json::parse(chrome_trace({{"read", TraceLane::command, 10, 10, 1'000'000, 1'002'500},
+                                {"mount", TraceLane::host, 10, 10, 1'002'500, 1'002'501},
+                                {"link", TraceLane::side, 10, 11, 1'003'000, 1'003'000},
+                                {"become root", TraceLane::child, 20, 20, 1'004'000, 3'004'000},
+                                {"exec", TraceLane::child, 20, 20, 3'004'000, 3'005'000}}));
   EXPECT_EQ(trace,
             json({{"displayTimeUnit", "ms"},
                   {"traceEvents",
-                   {process_name(10, "pct start"), event("read", "pct", 1000, 2.5, 10),
-                    event("mount", "host", 1002.5, 0.001, 10), event("link", "side", 1003, 0, 10),
-                    process_name(20, "container's first process"),
-                    event("become root", "child", 1004, 2000, 20), event("exec", "child", 3004, 1, 20)}}}));
+                   {name_of("process_name", 10, 10, "pct start"), name_of("thread_name", 10, 10, "main lane"),
+                    event("read", "pct", 1000, 2.5, 10, 10), event("mount", "host", 1002.5, 0.001, 10, 10),
+                    name_of("thread_name", 10, 11, "side lane"), event("link", "side", 1003, 0, 10, 11),
+                    name_of("process_name", 20, 20, "container's first process"),
+                    name_of("thread_name", 20, 20, "init"), event("become root", "child", 1004, 2000, 20, 20),
+                    event("exec", "child", 3004, 1, 20, 20)}}}));
 }
 
 TEST(ChromeTrace, NamesAreKeptAsTheyAre) {
   const std::string name = "mount \"a\\b\"\n\x01 é";
-  const json trace = json::parse(chrome_trace({{name, TraceLane::host, 1, 0, 1}}));
-  EXPECT_EQ(trace["traceEvents"][1]["name"], name);
+  const json trace = json::parse(chrome_trace({{name, TraceLane::host, 1, 1, 0, 1}}));
+  EXPECT_EQ(trace["traceEvents"][2]["name"], name);
 }
 
 TEST(ChromeTrace, BytesThatAreNoUtf8AreReplaced) {
-  const json trace = json::parse(chrome_trace({{"mount /a\xff/b", TraceLane::host, 1, 0, 1}}));
-  EXPECT_EQ(trace["traceEvents"][1]["name"], "mount /a\xef\xbf\xbd/b");
+  const json trace = json::parse(chrome_trace({{"mount /a\xff/b", TraceLane::host, 1, 1, 0, 1}}));
+  EXPECT_EQ(trace["traceEvents"][2]["name"], "mount /a\xef\xbf\xbd/b");
 }
 
 TEST(WriteChromeTrace, ReplacesWhatIsThere) {
   const testing::TemporaryHost host;
   host.write("trace.json", std::string(100'000, 'x'));
-  const std::vector<TraceSpan> spans = {{"read", TraceLane::command, 10, 0, 1000}};
+  const std::vector<TraceSpan> spans = {{"read", TraceLane::command, 10, 10, 0, 1000}};
   write_chrome_trace(host.path("trace.json"), spans);
   EXPECT_EQ(host.read("trace.json"), chrome_trace(spans));
   write_chrome_trace(host.path("new.json"), {});

@@ -36,17 +36,22 @@ TEST(VethMessage, OneRequestDescribesBothEnds) {
   EXPECT_EQ(RTM_NEWLINK, message.type());
   EXPECT_EQ(static_cast<unsigned>(IFF_UP), header_of<ifinfomsg>(message.bytes()).ifi_flags);
   const auto host = attributes_of(message.bytes(), sizeof(ifinfomsg));
-  ASSERT_EQ(5U, host.size());
+  ASSERT_EQ(7U, host.size());
   EXPECT_EQ("veth100i0", host[0].text());
   EXPECT_EQ(0xfe, host[1].bytes()[0]);
   EXPECT_EQ(1400U, host[2].u32());
-  EXPECT_EQ(IFLA_MASTER, host[3].type());
-  EXPECT_EQ(4U, host[3].u32());
+  // One queue at each end from the start: nothing for the kernel to take back.
+  EXPECT_EQ(IFLA_NUM_TX_QUEUES, host[3].type());
+  EXPECT_EQ(1U, host[3].u32());
+  EXPECT_EQ(IFLA_NUM_RX_QUEUES, host[4].type());
+  EXPECT_EQ(1U, host[4].u32());
+  EXPECT_EQ(IFLA_MASTER, host[5].type());
+  EXPECT_EQ(4U, host[5].u32());
   const auto data = peer_attribute(message);
   ASSERT_EQ(1U, data.size());
   EXPECT_EQ(VETH_INFO_PEER, data[0].type());
-  // ifinfomsg, name (12), MAC (12), MTU (8), namespace (8)
-  EXPECT_EQ(sizeof(ifinfomsg) + 40, data[0].bytes().size());
+  // ifinfomsg, name (12), MAC (12), MTU (8), queues (2 x 8), namespace (8)
+  EXPECT_EQ(sizeof(ifinfomsg) + 56, data[0].bytes().size());
 }
 
 TEST(VethMessage, LeavesOutWhatIsUnset) {
@@ -56,8 +61,8 @@ TEST(VethMessage, LeavesOutWhatIsUnset) {
   const Message message = create_veth_message(request);
   EXPECT_EQ(0U, header_of<ifinfomsg>(message.bytes()).ifi_change);
   const auto host = attributes_of(message.bytes(), sizeof(ifinfomsg));
-  ASSERT_EQ(2U, host.size());
-  EXPECT_EQ(sizeof(ifinfomsg) + 12, peer_attribute(message).at(0).bytes().size());
+  ASSERT_EQ(4U, host.size());
+  EXPECT_EQ(sizeof(ifinfomsg) + 28, peer_attribute(message).at(0).bytes().size());
 }
 
 TEST(VethMessage, NamesAreChecked) {
