@@ -259,7 +259,7 @@ TEST(LegacyNames, AreWarnedAboutOnce) {
 std::vector<std::string> v2(std::string_view text) {
   Diagnostics diagnostics;
   std::vector<std::string> lines;
-  for (const auto& entry : to_cgroup_v2(read_lxc_file(text, "f").entries, std::nullopt, diagnostics)) {
+  for (const auto& entry : to_cgroup_v2(read_lxc_file(text, "f").entries, {}, diagnostics)) {
     lines.push_back(entry.key.substr(12) + "=" + entry.value);
   }
   for (const auto& diagnostic : diagnostics) lines.push_back(diagnostic.text());
