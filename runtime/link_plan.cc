@@ -138,7 +138,16 @@ void plan_routes(const LinkSpec& link, std::vector<HostStep>& steps) {
   steps.push_back(step(link, host::RouteLink{link}, std::move(text)));
 }
 
-void plan_scripts(const LinkSpec& link, const LinkPlanContext& context, std::vector<HostStep>& steps) {
+// With the name of the link that "eth+" has found.
+LinkScript script_of(const LinkSpec& link, const HostFacts& facts, const LinkPlanContext& context,
+                     const Located<std::string>& script) {
+  LinkScript result = link_script(link, context.hook_version, script);
+  if (link.kind == Kind::phys) result.parent = facts.lower_links.at(link.lower).name;
+  return result;
+}
+
+void plan_scripts(const LinkSpec& link, const HostFacts& facts, const LinkPlanContext& context,
+                  std::vector<HostStep>& steps) {
   if (link.script_up.value.empty() && link.script_down.value.empty()) return;
   host::RunLinkScripts scripts;
   scripts.container = context.container;
@@ -147,12 +156,12 @@ void plan_scripts(const LinkSpec& link, const LinkPlanContext& context, std::vec
   std::string undo;
   Origin origin = link.script_down.origin;
   if (!link.script_down.value.empty()) {
-    scripts.down = link_script(link, context.hook_version, link.script_down);
+    scripts.down = script_of(link, facts, context, link.script_down);
     text = "have " + link.script_down.value + " run at the end";
     undo = "run " + link.script_down.value;
   }
   if (!link.script_up.value.empty()) {
-    scripts.up = link_script(link, context.hook_version, link.script_up);
+    scripts.up = script_of(link, facts, context, link.script_up);
     text = "run " + link.script_up.value;
     origin = link.script_up.origin;
   }
@@ -217,7 +226,7 @@ std::vector<HostStep> plan_link(const LinkSpec& link, const HostFacts& facts,
                          formatted("let {} answer for the addresses of {}", answering, link.name),
                          "take back"));
   }
-  plan_scripts(link, context, steps);
+  plan_scripts(link, facts, context, steps);
   if (link.kind == Kind::phys) {
     const MovedLink moved = moved_link(link, facts);
     steps.push_back(step(link, host::MoveLink{link, moved},
@@ -231,7 +240,7 @@ void record_link(const LinkSpec& link, const HostFacts& facts, const LinkPlanCon
                  ContainerState& state) {
   if (link.kind == Kind::phys) state.moved_links.push_back(moved_link(link, facts));
   if (!link.script_down.value.empty()) {
-    state.down_scripts.push_back(link_script(link, context.hook_version, link.script_down));
+    state.down_scripts.push_back(script_of(link, facts, context, link.script_down));
     state.hook_environment = context.hook_environment;
   }
   const auto* bridge = bridge_of(link, facts);
