@@ -36,6 +36,9 @@ struct ProgramOptions {
   bool until_exit = false;
 };
 
+// Whether run_program would find a program of this name.
+bool has_program(const std::string& name);
+
 // Runs a host program (argv[0] is searched in /sbin:/bin:/usr/sbin:/usr/bin:/usr/local/...) with
 // LC_ALL=C and that PATH, and waits for it. Throws when it cannot be started (ENOENT: the hint names it).
 ProgramResult run_program(const std::vector<std::string>& argv, const ProgramOptions& options = {});

@@ -198,6 +198,10 @@ void check_link(const LinkSpec& link, const HostFacts& facts) {
     if (needs_plug(link, bridge)) plan_plug(link, bridge);
   }
   if (link.configure) check_gateways(link, facts);
+  if ((link.dhcp4 || link.dhcp6) && !facts.dhcp_client) {
+    refuse(link, formatted("net{}: DHCP on behalf of the container needs the program 'dhclient'", link.index),
+           "install isc-dhcp-client, or leave it to the guest (without host-managed)");
+  }
 }
 
 std::vector<HostStep> plan_link(const LinkSpec& link, const HostFacts& facts,
@@ -243,6 +247,8 @@ void record_link(const LinkSpec& link, const HostFacts& facts, const LinkPlanCon
     state.down_scripts.push_back(script_of(link, facts, context, link.script_down));
     state.hook_environment = context.hook_environment;
   }
+  if (link.dhcp4) state.dhcp_clients.push_back({AF_INET, link.name});
+  if (link.dhcp6) state.dhcp_clients.push_back({AF_INET6, link.name});
   const auto* bridge = bridge_of(link, facts);
   if (bridge != nullptr && bridge->open_vswitch && !link.link_down)
     state.open_vswitch_ports.push_back(link.host_name);

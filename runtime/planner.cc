@@ -1,6 +1,7 @@
 #include "runtime/planner.h"
 
 #include <sched.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 
@@ -92,6 +93,11 @@ class HostPlanner {
     add(host::AwaitSide{last_side_}, "wait for the links");
     send(SyncMessage::Type::proceed_limited, "send 'limited'");
     add(host::AwaitExec{}, "wait for init to be executed");
+    for (const auto& client : plan_.state.dhcp_clients) {
+      add(host::StartDhcpClient{client},
+          formatted("start a DHCP client for {} (IPv{})", client.interface, client.family == AF_INET ? 4 : 6),
+          "end it");
+    }
     add(host::PublishState{}, "publish the state record");
     add(host::CommitSupervisor{}, "leave the container to its supervisor");
   }
