@@ -113,6 +113,13 @@ std::string ProgramResult::status_text() const {
                          : formatted("killed by signal {}", WTERMSIG(status));
 }
 
+bool has_program(const std::string& name) {
+  for (const auto directory : split(std::string_view(kPath), ':')) {
+    if (::access(formatted("{}/{}", directory, name).c_str(), X_OK) == 0) return true;
+  }
+  return false;
+}
+
 RunningProgram::RunningProgram(const std::vector<std::string>& argv, ProgramOptions options)
     : name_(argv.at(0)), options_(std::move(options)) {
   auto [in_read, in_write] = make_pipe();

@@ -38,6 +38,9 @@ struct ProgramOptions {
   bool until_exit = false;
 };
 
+// Whether run_program would find a program of this name.
+bool has_program(const std::string& name);
+
 // A host program that runs beside its starter. Its outputs are read by wait() only: until then it can write
 // as much as a pipe holds (64 KiB) before it has to wait.
 class RunningProgram {

@@ -20,7 +20,7 @@ bool is_address(const std::string& setting) {
   return setting.find('/') != std::string::npos;
 }
 
-void configure(Lowering& lowering, std::string_view key, const NetOption& net, LinkSpec& link) {
+void configure(std::string_view key, const NetOption& net, LinkSpec& link) {
   if (net.ip6 == "auto") {
     throw Error(formatted("option '{}': ip6=auto cannot be combined with host-managed", key), 0,
                 "give an address, or use ip6=manual", link.origin);
@@ -28,11 +28,6 @@ void configure(Lowering& lowering, std::string_view key, const NetOption& net, L
   link.configure = true;
   link.dhcp4 = net.ip == "dhcp";
   link.dhcp6 = net.ip6 == "dhcp";
-  if (link.dhcp4 || link.dhcp6) {
-    lowering.warn(link.origin, formatted("option '{}': DHCP on behalf of the container (host-managed) is not "
-                                         "honoured by this version; the interface gets no address from it",
-                                         key));
-  }
 }
 
 // "10;20-30"
@@ -96,7 +91,7 @@ LinkSpec lower_link(Lowering& lowering, const std::string& key, unsigned index) 
   }
   check_name(key, link.name, link.origin, "choose a shorter name");
   check_name(key, link.host_name, link.origin, "use net0 to net9, or a container id with fewer digits");
-  if (!link.link_down && net.host_managed.value_or(false)) configure(lowering, key, net, link);
+  if (!link.link_down && net.host_managed.value_or(false)) configure(key, net, link);
   lower_traffic(lowering, key, net, link);
   return link;
 }

@@ -151,6 +151,7 @@ class StartExecutor {
   void perform(const host::MoveLink& step) { links_.perform(step); }
   void perform(const host::RunLinkScripts& step) { links_.perform(step); }
   void perform(const host::ConfigureLink& step) { links_.perform(step); }
+  void perform(const host::StartDhcpClient& step);
   void perform(const host::AwaitSide& step);
   void perform(const host::WriteState& step);
   void perform(const host::IdentifyInit& step);

@@ -21,6 +21,7 @@
 #include "netlink/address.h"
 #include "netlink/link.h"
 #include "runtime/capabilities.h"
+#include "runtime/dhcp_client.h"
 
 namespace hutch {
 
@@ -178,6 +179,7 @@ void gather_link_facts(const std::vector<LinkSpec>& links, HostFacts& facts) {
   std::optional<std::string> interfaces;
   for (const auto& link : links) {
     if (!link.lower.empty()) look_at_lower_link(netlink_socket(), link.lower, facts);
+    if (link.dhcp4 || link.dhcp6) facts.dhcp_client = has_dhcp_client();
     if (link.gateway4 == "auto" || link.gateway6 == "auto") look_for_gateways(link, facts);
     if (link.bridge.empty() || facts.bridges.contains(link.bridge)) continue;
     auto seen = glance_at_bridge(link.bridge);

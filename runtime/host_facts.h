@@ -51,6 +51,8 @@ struct HostFacts {
   std::map<std::string, LowerLinkFacts> lower_links;
   // The first address of a link that a gateway "auto" stands for, by family and link; missing: it has none.
   std::map<std::pair<int, std::string>, std::string> gateways;
+  // Whether the host has the DHCP client that a link asks for.
+  bool dhcp_client = false;
   // What AppArmor can do here; nothing when the kernel does not enforce it.
   std::optional<AppArmorFeatures> apparmor;
   // Looked at only for containers that ask for it: whether two threads share a core (SMT), and whether

@@ -63,6 +63,7 @@ void update_record(const Sysroot& sysroot, const ContainerState& state,
 void forget_link(const LinkSpec& link, ContainerState& record) {
   std::erase(record.host_links, link.host_name);
   std::erase(record.open_vswitch_ports, link.host_name);
+  std::erase_if(record.dhcp_clients, [&](const DhcpClient& client) { return client.interface == link.name; });
   std::erase_if(record.down_scripts, [&](const LinkScript& script) { return script.index == link.index; });
   std::erase_if(record.moved_links, [&](const MovedLink& moved) { return moved.name == link.lower; });
 }
@@ -82,6 +83,7 @@ class HotPlug {
   void connect(const LinkSpec& from, const LinkSpec& to);
   void limit(const LinkSpec& from, const LinkSpec& to);
   void readdress(const LinkSpec& from, const LinkSpec& to, int family);
+  void change_clients(const LinkSpec& from, const LinkSpec& to);
   void commit() { undo_.dismiss(); }
 
  private:
@@ -93,6 +95,8 @@ class HotPlug {
 
   netlink::Socket inside() { return netlink::Socket::in_namespace(work_.net_namespace()); }
   void set_record(const std::function<void(ContainerState&)>& change);
+  static std::vector<DhcpClient> clients_of(const LinkSpec& link);
+  void start_client(const DhcpClient& client);
   void delete_inside(const std::string& name);
   void delete_one_address(int index, const std::string& name, const netlink::Cidr& address);
 };
@@ -127,6 +131,7 @@ void HotPlug::add(LinkSpec link) {
         },
         step.action);
   }
+  for (const auto& client : clients_of(link)) start_client(client);
   // A link whose host end is down is set up inside all the same.
   if (!configured && link.kind != Kind::empty) work_.perform(host::ConfigureLink{link});
   if (work_.moved_links().empty()) return;
@@ -139,6 +144,43 @@ void HotPlug::add(LinkSpec link) {
   });
 }
 
+std::vector<DhcpClient> HotPlug::clients_of(const LinkSpec& link) {
+  std::vector<DhcpClient> clients;
+  if (link.dhcp4) clients.push_back({AF_INET, link.name});
+  if (link.dhcp6) clients.push_back({AF_INET6, link.name});
+  return clients;
+}
+
+void HotPlug::start_client(const DhcpClient& client) {
+  undo_.push("end the DHCP client of " + client.interface,
+             [this, client] { kill_dhcp_client(sysroot_, state_.vmid, client); });
+  start_dhcp_client(sysroot_, state_.vmid, state_.init.pid, client);
+}
+
+// A client that is no longer wanted gives its lease back; a new one begins.
+void HotPlug::change_clients(const LinkSpec& from, const LinkSpec& to) {
+  const auto old = clients_of(from);
+  const auto wanted = clients_of(to);
+  if (old == wanted) return;
+  check_link(to, facts_about(to));
+  set_record([&](ContainerState& record) {
+    std::erase_if(record.dhcp_clients, [&](const DhcpClient& client) { return client.interface == to.name; });
+    record.dhcp_clients.insert(record.dhcp_clients.end(), wanted.begin(), wanted.end());
+  });
+  const auto has = [](const std::vector<DhcpClient>& list, const DhcpClient& client) {
+    return std::find(list.begin(), list.end(), client) != list.end();
+  };
+  for (const auto& client : wanted) {
+    if (!has(old, client)) start_client(client);
+  }
+  for (const auto& client : old) {
+    if (has(wanted, client)) continue;
+    release_dhcp_client(sysroot_, state_.vmid, state_.init.pid, client);
+    undo_.push("start the DHCP client of " + client.interface,
+               [this, client] { start_dhcp_client(sysroot_, state_.vmid, state_.init.pid, client); });
+  }
+}
+
 void HotPlug::delete_inside(const std::string& name) {
   netlink::Socket socket = inside();
   ignoring(ENODEV, [&] { netlink::delete_link(socket, name); });
@@ -147,6 +189,7 @@ void HotPlug::delete_inside(const std::string& name) {
 void HotPlug::remove(const LinkSpec& link) {
   const auto record = read_state(sysroot_, state_.vmid).value_or(state_);
   const auto& ours = record.host_links;
+  for (const auto& client : clients_of(link)) kill_dhcp_client(sysroot_, state_.vmid, client);
   switch (link.kind) {
     case Kind::veth:
       if (std::find(ours.begin(), ours.end(), link.host_name) == ours.end()) return;
@@ -370,6 +413,7 @@ void change_link(const Sysroot& sysroot, const ContainerState& state, const Link
       plug.limit(from, to);
     }
     for (const int family : {AF_INET, AF_INET6}) plug.readdress(from, to, family);
+    plug.change_clients(from, to);
     plug.commit();
   });
 }

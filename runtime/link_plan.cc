@@ -138,7 +138,16 @@ void plan_routes(const LinkSpec& link, std::vector<HostStep>& steps) {
   steps.push_back(step(link, host::RouteLink{link}, std::move(text)));
 }
 
-void plan_scripts(const LinkSpec& link, const LinkPlanContext& context, std::vector<HostStep>& steps) {
+// With the name of the link that "eth+" has found.
+LinkScript script_of(const LinkSpec& link, const HostFacts& facts, const LinkPlanContext& context,
+                     const Located<std::string>& script) {
+  LinkScript result = link_script(link, context.hook_version, script);
+  if (link.kind == Kind::phys) result.parent = facts.lower_links.at(link.lower).name;
+  return result;
+}
+
+void plan_scripts(const LinkSpec& link, const HostFacts& facts, const LinkPlanContext& context,
+                  std::vector<HostStep>& steps) {
   if (link.script_up.value.empty() && link.script_down.value.empty()) return;
   host::RunLinkScripts scripts;
   scripts.container = context.container;
@@ -147,12 +156,12 @@ void plan_scripts(const LinkSpec& link, const LinkPlanContext& context, std::vec
   std::string undo;
   Origin origin = link.script_down.origin;
   if (!link.script_down.value.empty()) {
-    scripts.down = link_script(link, context.hook_version, link.script_down);
+    scripts.down = script_of(link, facts, context, link.script_down);
     text = "have " + link.script_down.value + " run at the end";
     undo = "run " + link.script_down.value;
   }
   if (!link.script_up.value.empty()) {
-    scripts.up = link_script(link, context.hook_version, link.script_up);
+    scripts.up = script_of(link, facts, context, link.script_up);
     text = "run " + link.script_up.value;
     origin = link.script_up.origin;
   }
@@ -189,6 +198,10 @@ void check_link(const LinkSpec& link, const HostFacts& facts) {
     if (needs_plug(link, bridge)) plan_plug(link, bridge);
   }
   if (link.configure) check_gateways(link, facts);
+  if ((link.dhcp4 || link.dhcp6) && !facts.dhcp_client) {
+    refuse(link, formatted("net{}: DHCP on behalf of the container needs the program 'dhclient'", link.index),
+           "install isc-dhcp-client, or leave it to the guest (without host-managed)");
+  }
 }
 
 std::vector<HostStep> plan_link(const LinkSpec& link, const HostFacts& facts,
@@ -217,7 +230,7 @@ std::vector<HostStep> plan_link(const LinkSpec& link, const HostFacts& facts,
                          formatted("let {} answer for the addresses of {}", answering, link.name),
                          "take back"));
   }
-  plan_scripts(link, context, steps);
+  plan_scripts(link, facts, context, steps);
   if (link.kind == Kind::phys) {
     const MovedLink moved = moved_link(link, facts);
     steps.push_back(step(link, host::MoveLink{link, moved},
@@ -231,9 +244,11 @@ void record_link(const LinkSpec& link, const HostFacts& facts, const LinkPlanCon
                  ContainerState& state) {
   if (link.kind == Kind::phys) state.moved_links.push_back(moved_link(link, facts));
   if (!link.script_down.value.empty()) {
-    state.down_scripts.push_back(link_script(link, context.hook_version, link.script_down));
+    state.down_scripts.push_back(script_of(link, facts, context, link.script_down));
     state.hook_environment = context.hook_environment;
   }
+  if (link.dhcp4) state.dhcp_clients.push_back({AF_INET, link.name});
+  if (link.dhcp6) state.dhcp_clients.push_back({AF_INET6, link.name});
   const auto* bridge = bridge_of(link, facts);
   if (bridge != nullptr && bridge->open_vswitch && !link.link_down)
     state.open_vswitch_ports.push_back(link.host_name);

@@ -74,10 +74,13 @@ void restore(netlink::Socket& host, const netlink::Link& found, const MovedLink&
 
 class Returns {
  public:
-  Returns(const ContainerState& state, const std::optional<UniqueFd>& net_namespace)
-      : state_(state), net_namespace_(net_namespace) {}
+  Returns(const Sysroot& sysroot, const ContainerState& state, const std::optional<UniqueFd>& net_namespace)
+      : sysroot_(sysroot), state_(state), net_namespace_(net_namespace) {}
 
   std::vector<std::string> run() {
+    for (const auto& client : state_.dhcp_clients) {
+      attempt([&] { kill_dhcp_client(sysroot_, state_.vmid, client); });
+    }
     for (const auto& script : state_.down_scripts) attempt([&] { run_script(script); });
     for (const auto& link : state_.moved_links) {
       attempt([&] { give_link_back(socket(), net_namespace_ ? net_namespace_->get() : -1, link); });
@@ -89,6 +92,7 @@ class Returns {
   }
 
  private:
+  const Sysroot& sysroot_;
   const ContainerState& state_;
   const std::optional<UniqueFd>& net_namespace_;
   std::optional<netlink::Socket> socket_;
@@ -146,7 +150,7 @@ void give_link_back(netlink::Socket& host, int net_namespace, const MovedLink& l
 
 bool has_links_to_return(const ContainerState& state) {
   return !state.moved_links.empty() || !state.down_scripts.empty() || !state.open_vswitch_ports.empty() ||
-         !state.proxies.empty() || !state.loopback_routes.empty();
+         !state.proxies.empty() || !state.loopback_routes.empty() || !state.dhcp_clients.empty();
 }
 
 std::optional<UniqueFd> hold_net_namespace(const ContainerState& state) {
@@ -173,9 +177,9 @@ std::optional<UniqueFd> inherited_net_namespace() {
   return std::nullopt;
 }
 
-std::vector<std::string> return_links(const ContainerState& state,
+std::vector<std::string> return_links(const Sysroot& sysroot, const ContainerState& state,
                                       const std::optional<UniqueFd>& net_namespace) {
-  return Returns(state, net_namespace).run();
+  return Returns(sysroot, state, net_namespace).run();
 }
 
 }  // namespace hutch

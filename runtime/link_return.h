@@ -27,9 +27,9 @@ std::optional<UniqueFd> hold_net_namespace(const ContainerState& state);
 // The one that a container's supervisor has held for this process (runtime/supervisor.h).
 std::optional<UniqueFd> inherited_net_namespace();
 
-// Everything that the record names, in this order: scripts, links, Open vSwitch, proxies, routes. Init has
-// ended. What fails does not stop the rest; gives a line about each failure.
-std::vector<std::string> return_links(const ContainerState& state,
+// Everything that the record names, in this order: DHCP clients, scripts, links, Open vSwitch, proxies,
+// routes. Init has ended. What fails does not stop the rest; gives a line about each failure.
+std::vector<std::string> return_links(const Sysroot& sysroot, const ContainerState& state,
                                       const std::optional<UniqueFd>& net_namespace);
 
 }  // namespace hutch

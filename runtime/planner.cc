@@ -2,6 +2,8 @@
 
 #include <linux/mount.h>
 #include <linux/sched.h>
+#include <sched.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 
@@ -115,6 +117,11 @@ class HostPlanner {
           spec_.seccomp.notify_origin);
     }
     add(host::AwaitExec{}, "wait for init to be executed");
+    for (const auto& client : plan_.state.dhcp_clients) {
+      add(host::StartDhcpClient{client},
+          formatted("start a DHCP client for {} (IPv{})", client.interface, client.family == AF_INET ? 4 : 6),
+          "end it");
+    }
     add(host::PublishState{}, "publish the state record");
     add(host::CommitSupervisor{}, "leave the container to its supervisor");
   }

@@ -153,6 +153,9 @@ struct RunLinkScripts {
 struct ConfigureLink {
   LinkSpec link;
 };
+struct StartDhcpClient {
+  DhcpClient client;
+};
 // Until the side lane is done with everything up to `step` (an index into StartPlan::host).
 struct AwaitSide {
   std::size_t step = 0;
@@ -180,7 +183,7 @@ using HostAction = std::variant<
     host::Proceed, host::OpenTasks, host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup,
     host::SetRlimit, host::CreateLink, host::PlugLink, host::RouteLink, host::ProxyLink, host::MoveLink,
     host::RunLinkScripts, host::ConfigureLink, host::AwaitSide, host::AwaitPrepared, host::WriteState,
-    host::IdentifyInit, host::CompleteState, host::AwaitExec, host::PublishState, host::CommitSupervisor>;
+    host::IdentifyInit, host::StartDhcpClient, host::CompleteState, host::AwaitExec, host::PublishState, host::CommitSupervisor>;
 
 // Which thread of the starting process runs a step. The side lane's steps stand one after the other in the
 // plan; the lane begins when the main lane comes to the first of them.

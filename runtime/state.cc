@@ -156,6 +156,23 @@ Field rare_flag_field(std::string_view key, bool ContainerState::*member) {
   return field;
 }
 
+Field dhcp_clients_field() {
+  return {"dhcp-client",
+          [](const ContainerState& state, std::string& text) {
+            for (const auto& client : state.dhcp_clients) {
+              line(text, "dhcp-client", formatted("{} {}", client.family, client.interface));
+            }
+          },
+          [](std::string_view value, ContainerState& state) {
+            const auto words = split_blanks(value);
+            DhcpClient client;
+            if (words.size() != 2 || !number(words[0], client.family)) return false;
+            client.interface = words[1];
+            state.dhcp_clients.push_back(std::move(client));
+            return true;
+          }};
+}
+
 const std::vector<Field>& fields() {
   static const std::vector<Field> table = {
       number_field("vmid", &ContainerState::vmid),
@@ -168,6 +185,7 @@ const std::vector<Field>& fields() {
       list_field("open-vswitch-port", &ContainerState::open_vswitch_ports),
       proxies_field(),
       list_field("loopback-route", &ContainerState::loopback_routes),
+      dhcp_clients_field(),
       number_field("dropped-capabilities", &ContainerState::dropped_capabilities),
       number_field("no-new-privs", &ContainerState::no_new_privs),
       number_field("seccomp", &ContainerState::seccomp),

@@ -10,6 +10,7 @@
 
 #include "base/sysroot.h"
 #include "base/unique_fd.h"
+#include "runtime/dhcp_client.h"
 #include "runtime/link_script.h"
 
 // What a running container leaves in run/hutch/<vmid>/: enough for every other command to find its
@@ -57,6 +58,7 @@ struct ContainerState {
   std::vector<std::string> open_vswitch_ports;
   std::vector<std::pair<std::string, std::string>> proxies;  // link and the address that it answers for
   std::vector<std::string> loopback_routes;                  // CIDR
+  std::vector<DhcpClient> dhcp_clients;
   // What a process that joins the container has to give up as init did (runtime/attach.h).
   std::uint64_t dropped_capabilities = 0;
   bool no_new_privs = false;

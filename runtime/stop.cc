@@ -110,8 +110,9 @@ void remove_mount_directories(const Sysroot& sysroot, std::uint32_t vmid) {
 }
 
 // What cannot be given back is told, and does not keep the rest from being cleaned up.
-void give_back_links(const ContainerState& state, const std::optional<UniqueFd>& net_namespace) {
-  for (const auto& failure : return_links(state, net_namespace)) {
+void give_back_links(const Sysroot& sysroot, const ContainerState& state,
+                     const std::optional<UniqueFd>& net_namespace) {
+  for (const auto& failure : return_links(sysroot, state, net_namespace)) {
     std::fprintf(stderr, "CT %u: %s\n", state.vmid, failure.c_str());
   }
 }
@@ -179,7 +180,7 @@ void kill_container(const Sysroot& sysroot, const ContainerState& state) {
   if (!at_once) return wait_for_clean_up(sysroot, state, supervisor);
   if (supervisor) require_end(supervisor->get(), state);
   if (!links_first) {
-    give_back_links(state, net_namespace);
+    give_back_links(sysroot, state, net_namespace);
     return remove_leftovers(sysroot, state, group, LinkRemoval(state.host_links));
   }
   remove_leftovers(sysroot, state, group, std::move(links));
@@ -195,7 +196,7 @@ std::optional<EndedContainer> clean_up_as_supervisor(const Sysroot& sysroot, std
   const cgroupv2::Group group = group_of(*state);
   if (!state->cgroup_monitor.empty()) leave_monitor_group(*state, group.layout());
   const bool kept = path_exists(AT_FDCWD, state_directory(sysroot, vmid) + "/" + kKeepEphemeral);
-  if (has_links_to_return(*state)) give_back_links(*state, inherited_net_namespace());
+  if (has_links_to_return(*state)) give_back_links(sysroot, *state, inherited_net_namespace());
   remove_leftovers(sysroot, *state, group, LinkRemoval(state->host_links));
   return EndedContainer{ran && state->ephemeral && !kept};
 }
@@ -221,7 +222,7 @@ void clean_up_leftovers(const Sysroot& sysroot, std::uint32_t vmid) {
     require_end(supervisor->get(), state);
     if (!path_exists(AT_FDCWD, directory)) return;
   }
-  if (has_links_to_return(state)) give_back_links(state, std::nullopt);
+  if (has_links_to_return(state)) give_back_links(sysroot, state, std::nullopt);
   remove_leftovers(sysroot, state, group_of(state), LinkRemoval(state.host_links));
 }
 

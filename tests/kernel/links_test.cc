@@ -208,6 +208,8 @@ TEST_F(LinksTest, ARoutedVethIsReachedByARoute) {
   link.gateway4 = "169.254.7.7";
   link.routes = {formatted("10.79.{}.0/24", vmid() % 250)};
   start();
+  // A host may have no address of its own to ask from.
+  ip(formatted("addr add {}/32 dev {}", far_address(), link.host_name));
   EXPECT_TRUE(pings(near_address()));
   const std::string routes = run_checked({"ip", "route"}).out;
   EXPECT_THAT(routes, HasSubstr(formatted("10.79.{}.0/24 dev {}", vmid() % 250, link.host_name)));
@@ -351,6 +353,7 @@ TEST_F(LinksTest, ATagOnAPlainBridgeHasABridgeOfItsOwn) {
   link.bridge = make_bridge();
   link.own_vlans = true;
   link.tag = 5;
+  link.mac = "BC:24:11:12:34:56";  // the same after a second start, for who remembers it
   link.configure = true;
   link.addresses = {near_address() + "/24"};
   EXPECT_THAT(start_error(), HasSubstr("no physical interface on bridge"));
