@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <linux/if_link.h>
+#include <linux/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -205,6 +206,34 @@ TEST_F(FaultInjectionTest, EveryHostStepOnADirectory) {
 TEST_F(FaultInjectionTest, EveryHostStepOnAnImage) {
   make_benchmark_container();
   use_image();
+  fail_every_host_step();
+}
+
+TEST_F(FaultInjectionTest, EveryHostStepOnAnOverlayWithDevicesAndLockedMounts) {
+  make_benchmark_container();
+  spec.rootfs.kind = VolumeSpec::Kind::overlay;
+  spec.rootfs.lower = {rootfs()};
+  spec.rootfs.source = directory() + "/delta0";
+  spec.rootfs.work = directory() + "/olwork";
+  make_directories(directory() + "/data");
+  VolumeSpec volume;
+  volume.key = "mp0";
+  volume.source = directory() + "/data";
+  volume.target = "/mnt/data";
+  volume.bind = volume.read_only = true;
+  volume.disk_ids = DiskIds::ranges;
+  volume.disk_ranges = {{false, 1000, 1000, 1}};
+  spec.mount_points = {volume};
+  spec.mounts[0].attributes_set = MOUNT_ATTR_RDONLY;
+  DeviceSpec device;
+  device.key = "dev0";
+  device.path = "/dev/zero";
+  spec.passed_devices = {device};
+  // Nothing at all: the child has to be done with its own devices first.
+  spec.devices.allow_by_default = false;
+  // The upper and work directories stay, with the mount point.
+  start();
+  kill();
   fail_every_host_step();
 }
 

@@ -126,6 +126,16 @@ TEST_F(VolumeHotPlugTest, NothingIsLeftWhenTheSupervisorAndInitAreKilled) {
   EXPECT_TRUE(wait_for_no_loop_device());
 }
 
+TEST_F(VolumeHotPlugTest, NothingIsLeftWhenTheContainerEndsByItself) {
+  start();
+  auto volume = image_volume();
+  volume.read_only = true;
+  add_volume(sysroot(), spec, state(), volume);
+  ::kill(state().init.pid, SIGKILL);
+  EXPECT_TRUE(wait_until_gone());
+  EXPECT_TRUE(wait_for_no_loop_device());
+}
+
 TEST_F(VolumeHotPlugTest, AReadOnlyVolumeStaysSo) {
   start();
   auto volume = directory_volume();

@@ -130,6 +130,7 @@ TEST_F(RootfsTest, AMissingLowerDirectoryNamesItsLine) {
 }
 
 TEST_F(RootfsTest, ABtrfsImageBoots) {
+  make_privileged();
   const std::string image = directory() + "/btrfs.img";
   try {
     run_checked({"truncate", "-s", "200M", image});

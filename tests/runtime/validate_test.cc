@@ -111,5 +111,42 @@ TEST_F(Validate, LongHostNames) {
   expect_refusal("longer than 64 bytes");
 }
 
+TEST_F(Validate, PassedDevicesNeedADevOfTheContainersOwnAndAnOwnerInside) {
+  DeviceSpec device{"dev0", "/dev/kfd", 0660, 0, 0, false, {"100.conf", 9}};
+  spec.passed_devices = {device};
+  EXPECT_EQ(refusal(), "");
+  spec.passed_devices[0].gid = 70000;
+  expect_refusal("does not map 0:70000");
+  spec.passed_devices[0] = device;
+  spec.passed_devices[0].path = "/dev/../etc/passwd";
+  expect_refusal("not a path below /dev");
+  spec.passed_devices[0] = device;
+  spec.autodev = false;
+  expect_refusal("without a /dev of its own");
+  expect_refusal("100.conf:9");
+}
+
+TEST_F(Validate, TheIdMapOfADiskIsOneToOne) {
+  VolumeSpec volume;
+  volume.key = "mp0";
+  volume.target = "/a";
+  volume.disk_ids = DiskIds::ranges;
+  volume.disk_ranges = {{true, 5, 100006, 1}};
+  volume.origin = {"100.conf", 8};
+  spec.mount_points = {volume};
+  expect_refusal("group 100006");
+  expect_refusal("100.conf:8");
+}
+
+TEST_F(Validate, AnotherNamespaceMapsBindsOnly) {
+  MountSpec mount;
+  mount.target = "a";
+  mount.type = "tmpfs";
+  mount.id_map_path = "/proc/7/ns/user";
+  mount.origin = {"100.conf", 7};
+  spec.mounts = {mount};
+  expect_refusal("needs a bind mount");
+}
+
 }  // namespace
 }  // namespace hutch
