@@ -279,6 +279,7 @@ void StartExecutor::perform(const host::MoveSupervisor&) {
   const std::string path = plan_->cgroups.unified + "/" + monitor;
   make_directories(path);
   push_undo("remove cgroup " + path, [this, monitor] {
+    // With a first process it has ended by now; init is taken back before this.
     supervisor_->dismiss();
     cgroupv2::remove_empty_group(plan_->cgroups.unified, monitor);
   });

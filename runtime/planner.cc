@@ -58,6 +58,10 @@ class HostPlanner {
     add(host::WriteState{}, "write the state record", "remove");
     add(host::CreateCgroup{writes}, formatted("create cgroup {} and {}", group_, inner_), "remove",
         spec_.cgroup_paths.origin);
+    if (!spec_.cgroup_paths.monitor.empty()) {
+      add(host::MoveSupervisor{}, formatted("move the supervisor into cgroup {}", spec_.cgroup_paths.monitor),
+          "remove", spec_.cgroup_paths.origin);
+    }
     const auto& namespaces = spec_.namespaces;
     plan_.shares_memory =
         !namespaces.time && !namespaces.shares(NamespaceKind::time) && !tight_memory(writes);
@@ -83,10 +87,6 @@ class HostPlanner {
       add(host::ConnectSeccompProxy{},
           formatted("connect to the seccomp proxy {}", join(spec_.seccomp.notify_proxies, ", else ")), "",
           spec_.seccomp.notify_origin);
-    }
-    if (!spec_.cgroup_paths.monitor.empty()) {
-      add(host::MoveSupervisor{}, formatted("move the supervisor into cgroup {}", spec_.cgroup_paths.monitor),
-          "remove", spec_.cgroup_paths.origin);
     }
     const std::size_t mapped = side_lane();
     // What the child needs for its mounts goes first, so that both sides have something to do.

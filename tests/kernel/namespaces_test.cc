@@ -184,6 +184,54 @@ TEST_F(NamespacesTest, TheInitOfSharedProcessIdsIsNeverTakenForARebootingOne) {
   EXPECT_TRUE(find_running(sysroot(), kFirstVmid));
 }
 
+TEST_F(NamespacesTest, EveryStepOfAStartThatJoinsCanFail) {
+  start();
+  make_second();
+  spec.namespaces.user = spec.namespaces.pid = spec.namespaces.net = spec.namespaces.cgroup = false;
+  for (const auto kind :
+       {NamespaceKind::user, NamespaceKind::pid, NamespaceKind::net, NamespaceKind::cgroup}) {
+    share(kind);
+  }
+  spec.cgroup_paths.monitor = "hutch2501/monitor";
+  const std::string group = cgroupv2::detect_layout().unified + "/hutch2501";
+  for (const bool own_memory : {false, true}) {
+    if (own_memory) {
+      spec.namespaces.shared.push_back(
+          {NamespaceKind::time, SharedNamespace::Target::path, "/proc/self/ns/time", 0, {}});
+    }
+    const StartPlan planned = plan();
+    EXPECT_EQ(planned.shares_memory, !own_memory);
+    const std::string before = host_snapshot(directory(), kSecondVmid);
+    for (std::size_t step = 0; step <= planned.host.size(); ++step) {
+      StartOptions options;
+      options.before_step = [step](std::size_t at) {
+        if (at == step) throw Error("injected failure", EIO);
+      };
+      EXPECT_THROW(start_container(planned, options), Error) << step;
+      const std::string name = step < planned.host.size() ? planned.host[step].text : "after the last step";
+      ASSERT_EQ(host_snapshot(directory(), kSecondVmid), before) << "left by failing: " << name;
+      EXPECT_FALSE(path_exists(AT_FDCWD, group)) << name;
+    }
+  }
+  EXPECT_TRUE(find_running(sysroot(), kFirstVmid));
+}
+
+TEST_F(NamespacesTest, ARootWithoutIdZeroIsInits) {
+  spec.id_map.uids = {{1000, 101000, 10, {}}};
+  spec.id_map.gids = {{2000, 102000, 10, {}}};
+  spec.init.uid = 1000;
+  spec.init.gid = 2000;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(rootfs())) {
+    ASSERT_EQ(::lchown(entry.path().c_str(), 101000, 102000), 0);
+  }
+  ASSERT_EQ(::chown(rootfs().c_str(), 101000, 102000), 0);
+  start();
+  EXPECT_EQ(sh("id -u; id -g; stat -c '%u:%g' /dev/null"), "1000\n2000\n1000:2000");
+  struct stat inits {};
+  EXPECT_EQ(::stat(formatted("/proc/{}", init()).c_str(), &inits), 0);
+  EXPECT_EQ(inits.st_uid, 101000U);
+}
+
 TEST_F(NamespacesTest, WhatIsToBeSharedHasToLive) {
   spec.namespaces.net = false;
   spec.namespaces.shared = {
@@ -284,7 +332,8 @@ TEST_F(NamespacesTest, InitGoesWithItsSupervisorWhereAsked) {
   start();
   const auto first = state();
   ASSERT_EQ(::kill(first.supervisor.pid, SIGKILL), 0);
-  EXPECT_TRUE(wait_for_file(formatted("/proc/{}", first.init.pid), false));
+  for (int i = 0; i < 500 && is_alive(first.init); ++i) ::usleep(10000);
+  EXPECT_FALSE(is_alive(first.init));
   kill();
   spec.parent_death_signal.reset();
   start();
