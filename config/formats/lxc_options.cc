@@ -173,7 +173,8 @@ void check_keys(const std::vector<RawEntry>& entries) {
   for (const auto& entry : entries) {
     const bool spelled = entry.key.find_first_not_of(kCharacters) == std::string::npos;
     if (spelled && raw_key_info(entry.key).key_class != RawKeyClass::unknown) continue;
-    throw Error(formatted("unknown key '{}'", entry.key), 0, "correct its name, or remove the line", entry.origin);
+    throw Error(formatted("unknown key '{}'", entry.key), 0, "correct its name, or remove the line",
+                entry.origin);
   }
 }
 
