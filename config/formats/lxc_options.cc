@@ -168,8 +168,11 @@ std::string quoted_word(std::string_view word) {
 }
 
 void check_keys(const std::vector<RawEntry>& entries) {
+  // What a CT config can hold (pct-conf 1); LXC has no other names, either.
+  constexpr std::string_view kCharacters = "abcdefghijklmnopqrstuvwxyz0123456789_.-";
   for (const auto& entry : entries) {
-    if (raw_key_info(entry.key).key_class != RawKeyClass::unknown) continue;
+    const bool spelled = entry.key.find_first_not_of(kCharacters) == std::string::npos;
+    if (spelled && raw_key_info(entry.key).key_class != RawKeyClass::unknown) continue;
     throw Error(formatted("unknown key '{}'", entry.key), 0, "correct its name, or remove the line",
                 entry.origin);
   }

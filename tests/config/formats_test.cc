@@ -144,6 +144,10 @@ TEST(Libvirt, NamesTheLineOfWhatIsWrong) {
   EXPECT_THAT(libvirt_error("<domain type='lxc'>\n<vcpu>0</vcpu></domain>"), HasSubstr("[file:2]"));
   EXPECT_THAT(libvirt_error("<domain type='lxc'><os><type>hvm</type></os></domain>"),
               HasSubstr("'hvm' is not exe, the type of a container"));
+  EXPECT_THAT(
+      libvirt_error(
+          "<domain type='linuxcontainer'>\n<network><nameserver>here</nameserver></network></domain>"),
+      HasSubstr("<nameserver>: 'here'"));
   std::string deep = "<domain type='lxc'>";
   for (int i = 0; i < 5000; ++i) deep += "<a>";
   for (int i = 0; i < 5000; ++i) deep += "</a>";
