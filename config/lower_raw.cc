@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "config/lowering.h"
+#include "config/raw_keys.h"
 
 // The raw `lxc.*` entries: one row per key (lxc-keys 2).
 namespace hutch::config {
@@ -111,6 +112,24 @@ void must_be_honoured(Lowering& lowering, const RawEntry& entry) {
 
 void no_effect_needed(Lowering&, const RawEntry&) {}
 
+// The bare name of a family; forget_cleared_families has done the rest.
+void clear_family(Lowering&, const RawEntry& entry) {
+  if (!entry.value.empty()) bad_value(entry, "empty, which is all that this name is good for");
+}
+
+// "lxc.sysctl:" forgets the lines of its family that stand before it, as if they were not there.
+void forget_cleared_families(std::vector<RawEntry>& entries) {
+  for (const auto& family : raw_key_prefixes()) {
+    const auto bare = family.name.substr(0, family.name.size() - 1);
+    const auto last = std::find_if(entries.rbegin(), entries.rend(), [bare](const RawEntry& entry) {
+      return entry.key == bare && entry.value.empty();
+    });
+    if (last == entries.rend()) continue;
+    const auto is_cleared = [&family](const RawEntry& entry) { return entry.key.starts_with(family.name); };
+    entries.erase(std::remove_if(entries.begin(), last.base(), is_cleared), last.base());
+  }
+}
+
 struct RawKeyRow {
   std::string_view name;
   RawKeyFunction apply;
@@ -133,6 +152,7 @@ constexpr RawKeyRow kRawKeys[] = {
      }},
     {"lxc.cap.drop", set_capability_drop},
     {"lxc.cap.keep", set_capability_keep},
+    {"lxc.cgroup2", clear_family},
     {"lxc.console.logfile", not_honoured},
     {"lxc.console.path", set_console_path},
     {"lxc.devtty.dir", set_tty_directory},
@@ -175,6 +195,7 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.mount.fstab", [](Lowering& lowering, const RawEntry& entry) { lowering.fstab = entry; }},
     {"lxc.no_new_privs",
      [](Lowering& lowering, const RawEntry& entry) { lowering.spec.no_new_privs = c_boolean(entry); }},
+    {"lxc.prlimit", clear_family},
     {"lxc.pty.max",
      [](Lowering& lowering, const RawEntry& entry) {
        lowering.spec.pty_max = static_cast<std::uint32_t>(c_number(entry));
@@ -190,6 +211,7 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.start.auto", not_honoured},
     {"lxc.start.delay", not_honoured},
     {"lxc.start.order", not_honoured},
+    {"lxc.sysctl", clear_family},
     {"lxc.tty.dir", set_tty_directory},
     {"lxc.tty.max",
      [](Lowering& lowering, const RawEntry& entry) {
@@ -248,6 +270,7 @@ bool c_boolean(const RawEntry& entry) {
 }
 
 void lower_raw_entries(Lowering& lowering) {
+  forget_cleared_families(lowering.raw);
   for (const auto& entry : lowering.raw) raw_key_function(entry.key)(lowering, entry);
 }
 

@@ -106,7 +106,7 @@ std::string piece(Random& random, const Material& material) {
     const auto line = text.rfind('\n', begin);
     begin = line == std::string::npos ? 0 : line + 1;
   }
-  return text.substr(begin, 1 + random.below(material.max_length / 2));
+  return text.substr(begin, 1 + random.below(std::min<std::size_t>(material.max_length, 600) / 2));
 }
 
 void append_piece(Random& random, const Material& material, std::string& text) {
@@ -127,7 +127,8 @@ std::uint64_t Random::next() {
 }
 
 std::string mutated(Random& random, const Material& material) {
-  std::string text = piece(random, material);
+  const bool whole = material.whole_one_in != 0 && random.one_in(material.whole_one_in);
+  std::string text = whole ? any_of(random, material.texts) : piece(random, material);
   for (std::size_t left = random.below(6); left > 0; --left)
     kChanges[random.below(kChanges.size())](random, material, text);
   if (text.size() > material.max_length) text.resize(material.max_length);
