@@ -5,6 +5,8 @@
 
 namespace hutch::fuzz {
 
+using namespace std::string_view_literals;
+
 namespace {
 
 using Change = void (*)(Random& random, const Material& material, std::string& text);
@@ -29,7 +31,7 @@ void change_byte(Random& random, const Material&, std::string& text) {
 
 // Characters that mean something to one parser or another.
 void put_separator(Random& random, const Material&, std::string& text) {
-  constexpr std::string_view separators(" \t\r\n,;:=#[]\"'/.-%!|<>&\\\0(){}", 31);
+  constexpr auto separators = " \t\r\n,;:=#[]\"'/.-%!|<>&\\\0(){}"sv;
   text.insert(text.begin() + static_cast<std::ptrdiff_t>(place(random, text)),
               separators[random.below(separators.size())]);
 }
