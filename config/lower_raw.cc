@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "config/lowering.h"
+#include "config/raw_keys.h"
 
 // The raw `lxc.*` entries: one row per key (lxc-keys 2).
 namespace hutch::config {

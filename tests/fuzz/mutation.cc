@@ -5,6 +5,8 @@
 
 namespace hutch::fuzz {
 
+using namespace std::string_view_literals;
+
 namespace {
 
 using Change = void (*)(Random& random, const Material& material, std::string& text);
@@ -29,7 +31,7 @@ void change_byte(Random& random, const Material&, std::string& text) {
 
 // Characters that mean something to one parser or another.
 void put_separator(Random& random, const Material&, std::string& text) {
-  constexpr std::string_view separators(" \t\r\n,;:=#[]\"'/.-%!|<>&\\\0(){}", 31);
+  constexpr auto separators = " \t\r\n,;:=#[]\"'/.-%!|<>&\\\0(){}"sv;
   text.insert(text.begin() + static_cast<std::ptrdiff_t>(place(random, text)),
               separators[random.below(separators.size())]);
 }
@@ -106,7 +108,7 @@ std::string piece(Random& random, const Material& material) {
     const auto line = text.rfind('\n', begin);
     begin = line == std::string::npos ? 0 : line + 1;
   }
-  return text.substr(begin, 1 + random.below(material.max_length / 2));
+  return text.substr(begin, 1 + random.below(std::min<std::size_t>(material.max_length, 600) / 2));
 }
 
 void append_piece(Random& random, const Material& material, std::string& text) {
@@ -127,7 +129,8 @@ std::uint64_t Random::next() {
 }
 
 std::string mutated(Random& random, const Material& material) {
-  std::string text = piece(random, material);
+  const bool whole = material.whole_one_in != 0 && random.one_in(material.whole_one_in);
+  std::string text = whole ? any_of(random, material.texts) : piece(random, material);
   for (std::size_t left = random.below(6); left > 0; --left)
     kChanges[random.below(kChanges.size())](random, material, text);
   if (text.size() > material.max_length) text.resize(material.max_length);

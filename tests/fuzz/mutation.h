@@ -25,6 +25,9 @@ struct Material {
   std::vector<std::string> texts;   // whole inputs
   std::vector<std::string> tokens;  // words that the parser knows
   std::size_t max_length = 512;     // of an input
+  // How often an input begins with a whole text instead of a piece of one; 0: never. For formats of which a
+  // piece is no document.
+  std::size_t whole_one_in = 0;
 };
 
 // One input: a piece of a text, or of two, with some bytes, words, lines or numbers changed.

@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "tests/fuzz/config_targets.h"
+#include "tests/fuzz/format_targets.h"
 #include "tests/fuzz/target.h"
 
 namespace hutch::fuzz {
@@ -16,6 +17,8 @@ constexpr Target kTargets[] = {
     {"property-string", "printed and read again it is the same; the command line's form can be stored",
      property_material, run_property_string},
     {"id-map", "a map that is taken has a root and only real ids", id_map_material, run_id_map},
+    {"lxc-reader", "what is imported can be written and read", lxc_material, run_lxc_reader},
+    {"xml-importer", "what is imported can be written and read", xml_material, run_xml_importer},
 };
 
 }  // namespace
