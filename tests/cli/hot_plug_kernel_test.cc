@@ -40,7 +40,7 @@ TEST_F(LinkHotPlug, ComesIsReaddressedAndGoes) {
   EXPECT_THAT(inside({"ip", "route"}).out, HasSubstr("default via 10.213.9.1 dev eth0"));
   expect_done({"--net0", net("eth0", ",ip=10.213.9.3/24")});
   EXPECT_THAT(addresses(), HasSubstr("inet 10.213.9.3/24 "));
-  EXPECT_THAT(addresses(), Not(HasSubstr("10.213.9.2")));
+  EXPECT_THAT(addresses(), Not(HasSubstr("10.213.9.2/")));
   EXPECT_THAT(inside({"ip", "route"}).out, Not(HasSubstr("default")));
   expect_done({"--net0", net("lan", ",ip=10.213.9.3/24")});
   EXPECT_THAT(links(), HasSubstr(": lan@"));
@@ -127,14 +127,14 @@ TEST_F(VolumeHotPlug, NewMountPointsAndDevicesAreThereAtOnce) {
 TEST_F(VolumeHotPlug, AreAsBeforeWhenAnotherFails) {
   const std::string before = config();
   const auto outcome = set({"--mp0", "local:0.02,mp=/image", "--mp1", "local:0,mp=/directory", "--dev0",
-                            "/dev/full", "--mp2", "/nosuch/directory,mp=/bind", "--memory", "128"});
+                            "/dev/kmsg", "--mp2", "/nosuch/directory,mp=/bind", "--memory", "128"});
   EXPECT_NE(outcome.status, 0);
   EXPECT_THAT(outcome.err, StartsWith("unable to hotplug mp2: "));
   EXPECT_EQ(config(), before);
   EXPECT_EQ(volumes(), std::vector<std::string>{"subvol-2110-disk-0.subvol"});
   EXPECT_THAT(mounts(), Not(HasSubstr("/image")));
   EXPECT_THAT(mounts(), Not(HasSubstr("/directory")));
-  EXPECT_NE(inside({"ls", "/dev/full"}).out, "/dev/full\n");
+  EXPECT_NE(inside({"ls", "/dev/kmsg"}).status, 0);
   EXPECT_EQ(memory_limit(), "67108864");
 }
 
