@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/syscalls.h"
 #include "base/text.h"
 
 namespace hutch {
@@ -37,12 +38,16 @@ std::pair<UniqueFd, UniqueFd> make_pipe() {
   int error = 0;
   try {
     if (options.before_exec) options.before_exec();
-    ::dup2(in, 0);
+    if (!options.inherit_in) ::dup2(in, 0);
     if (!options.inherit_out) ::dup2(out, 1);
-    ::dup2(err, 2);
+    if (!options.inherit_err) ::dup2(err, 2);
     for (const int fd : options.keep_fds) ::fcntl(fd, F_SETFD, 0);
-    ::setenv("PATH", kPath, 1);
-    ::setenv("LC_ALL", "C", 1);
+    if (!options.keep_environment) {
+      ::setenv("PATH", kPath, 1);
+      ::setenv("LC_ALL", "C", 1);
+    }
+    // putenv keeps the string itself, which lives until exec.
+    for (const auto& entry : options.environment) ::putenv(const_cast<char*>(entry.c_str()));
     std::vector<char*> words;
     for (const auto& word : argv) words.push_back(const_cast<char*>(word.c_str()));
     words.push_back(nullptr);
@@ -59,16 +64,21 @@ std::pair<UniqueFd, UniqueFd> make_pipe() {
   ::_exit(written < 0 ? 126 : 127);
 }
 
-// Feeds the program's standard input and collects its outputs until both are closed.
-void exchange(UniqueFd in, const std::string& input, UniqueFd out, UniqueFd err, ProgramResult& result) {
+// Feeds the program's standard input and collects its outputs until both are closed, or the process of
+// `pidfd` (-1: none) has ended and nothing more is there.
+void exchange(UniqueFd in, const ProgramOptions& options, UniqueFd out, UniqueFd err, int pidfd,
+              ProgramResult& result) {
+  const std::string& input = options.input;
   std::size_t sent = 0;
   if (input.empty()) in.reset();
   while (in || out || err) {
-    pollfd fds[3] = {{in.get(), POLLOUT, 0}, {out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}};
-    if (::poll(fds, 3, -1) < 0) {
+    pollfd fds[4] = {
+        {in.get(), POLLOUT, 0}, {out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}, {pidfd, POLLIN, 0}};
+    if (::poll(fds, 4, -1) < 0) {
       if (errno == EINTR) continue;
       throw_errno("cannot wait for a program's output");
     }
+    if (fds[3].revents != 0 && fds[1].revents == 0 && fds[2].revents == 0) return;
     if (fds[0].revents != 0) {
       const ssize_t count = ::write(in.get(), input.data() + sent, input.size() - sent);
       // A program that does not want its input (EPIPE) is judged by its exit status.
@@ -83,7 +93,8 @@ void exchange(UniqueFd in, const std::string& input, UniqueFd out, UniqueFd err,
       const ssize_t count = ::read(fd->get(), buffer, sizeof buffer);
       if (count < 0 && errno == EINTR) continue;
       if (count <= 0) fd->reset();
-      if (count > 0 && (sink == &result.out || sink->size() < kErrorLimit)) {
+      const std::size_t limit = sink == &result.out ? options.out_limit : kErrorLimit;
+      if (count > 0 && sink->size() < limit) {
         sink->append(buffer, static_cast<std::size_t>(count));
       }
     }
@@ -125,10 +136,15 @@ ProgramResult run_program(const std::vector<std::string>& argv, const ProgramOpt
   err_write.reset();
   failure_write.reset();
   if (options.inherit_out) out_read.reset();
+  if (options.inherit_err) err_read.reset();
   ProgramResult result;
   std::exception_ptr broken;
   try {
-    exchange(std::move(in_write), options.input, std::move(out_read), std::move(err_read), result);
+    UniqueFd process;
+    if (options.until_exit) {
+      process.reset(check(sys::pidfd_open(pid, 0), formatted("cannot watch '{}'", argv[0])));
+    }
+    exchange(std::move(in_write), options, std::move(out_read), std::move(err_read), process.get(), result);
   } catch (...) {
     broken = std::current_exception();
   }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -23,7 +25,15 @@ struct ProgramOptions {
   // Runs in the child right before exec, for entering namespaces and the like; a throw there makes
   // run_program throw.
   std::function<void()> before_exec;
-  std::vector<int> keep_fds;  // descriptors that stay open in the program, under the same numbers
+  std::vector<int> keep_fds;             // descriptors that stay open in the program, under the same numbers
+  std::vector<std::string> environment;  // "NAME=value", besides this process's own
+  bool keep_environment = false;         // PATH and LC_ALL stay ours
+  bool inherit_in = false;               // standard input is ours; `input` has to be empty
+  bool inherit_err = false;              // standard error goes where ours goes
+  std::size_t out_limit = SIZE_MAX;      // bytes of `out` to keep; the rest is read and dropped
+  // Returns when the program itself has ended. Else a process that it left behind with its outputs is waited
+  // for too.
+  bool until_exit = false;
 };
 
 // Runs a host program (argv[0] is searched in /sbin:/bin:/usr/sbin:/usr/bin:/usr/local/...) with

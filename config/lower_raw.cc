@@ -109,8 +109,6 @@ void must_be_honoured(Lowering& lowering, const RawEntry& entry) {
                             entry.key));
 }
 
-void no_effect_needed(Lowering&, const RawEntry&) {}
-
 struct RawKeyRow {
   std::string_view name;
   RawKeyFunction apply;
@@ -150,7 +148,10 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.hook.start", must_be_honoured},
     {"lxc.hook.start-host", must_be_honoured},
     {"lxc.hook.stop", must_be_honoured},
-    {"lxc.hook.version", no_effect_needed},
+    {"lxc.hook.version",
+     [](Lowering& lowering, const RawEntry& entry) {
+       lowering.spec.hook_version = c_boolean(entry) ? 1 : 0;
+     }},
     {"lxc.idmap", set_id_map},
     {"lxc.include", must_be_honoured},
     {"lxc.init.cmd", set_init_command},

@@ -212,6 +212,9 @@ struct ContainerSpec {
   std::string tty_directory;  // "" or "lxc": below /dev
   bool console = true;
 
+  // How hooks and network scripts get their arguments (lxc.hook.version): 0 or 1.
+  unsigned hook_version = 0;
+
   std::vector<LinkSpec> links;
   cgroupv2::Resources resources;
   cgroupv2::DevicePolicy devices;

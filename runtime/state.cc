@@ -100,6 +100,7 @@ const std::vector<Field>& fields() {
       number_field("init-uid", &ContainerState::init_uid),
       number_field("init-gid", &ContainerState::init_gid),
       list_field("environment", &ContainerState::environment),
+      list_field("hook-environment", &ContainerState::hook_environment),
       signal_field("halt-signal", &ContainerState::halt_signal),
       signal_field("stop-signal", &ContainerState::stop_signal),
   };

@@ -46,6 +46,8 @@ struct ContainerState {
   std::uint32_t init_uid = 0;
   std::uint32_t init_gid = 0;
   std::vector<std::string> environment;  // "NAME=value"
+  // What hooks and scripts that run at stop find in their environment, "NAME=value"; empty when there are none.
+  std::vector<std::string> hook_environment;
   std::optional<int> halt_signal;
   std::optional<int> stop_signal;
 

@@ -1,0 +1,93 @@
+#include "runtime/hook_command.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "base/process.h"
+
+namespace hutch {
+
+namespace {
+
+// For sh(1): nothing is special between single quotes but the quote itself.
+std::string quoted(std::string_view word) {
+  std::string text = "'";
+  for (const char c : word) {
+    if (c == '\'') {
+      text += "'\\''";
+    } else {
+      text += c;
+    }
+  }
+  return text + "'";
+}
+
+// A start or clean-up may have signals blocked, and a shell would hand that on.
+void prepare_process() {
+  check(::chdir("/"), "cannot change to '/'");
+  sigset_t none;
+  ::sigemptyset(&none);
+  check(::sigprocmask(SIG_SETMASK, &none, nullptr), "cannot unblock signals");
+}
+
+}  // namespace
+
+std::string hook_command_line(const HookCommand& hook) {
+  std::string line = "exec " + hook.command;
+  if (hook.version == 0) {
+    for (const auto* word : {&hook.container, &hook.section, &hook.type}) line += " " + quoted(*word);
+  }
+  for (const auto& word : hook.extras) {
+    if (!word.empty()) line += " " + word;
+  }
+  return line;
+}
+
+std::vector<std::string> hook_environment(const HookCommand& hook) {
+  std::vector<std::string> environment = hook.environment;
+  if (hook.version == 0) return environment;
+  environment.push_back("LXC_HOOK_SECTION=" + hook.section);
+  environment.push_back("LXC_HOOK_TYPE=" + hook.type);
+  return environment;
+}
+
+std::string run_hook(const HookCommand& hook) {
+  ProgramOptions options;
+  options.environment = hook_environment(hook);
+  options.keep_environment = true;
+  options.inherit_in = true;
+  options.inherit_err = true;
+  options.out_limit = kHookOutputLimit;
+  options.until_exit = true;
+  options.before_exec = prepare_process;
+  ProgramResult result;
+  try {
+    result = run_program({"/bin/sh", "-c", hook_command_line(hook)}, options);
+  } catch (const Error& error) {
+    throw error.with_context(formatted("cannot run the script of '{}'", hook.key)).with_origin(hook.origin);
+  }
+  if (result.succeeded()) return std::move(result.out);
+  throw Error(formatted("'{}': the script '{}' {}", hook.key, hook.command, result.status_text()), 0,
+              "its own messages stand above", hook.origin);
+}
+
+std::vector<std::string> common_hook_environment(const HookContainer& container) {
+  std::vector<std::string> environment;
+  const auto add = [&](std::string_view name, const std::string& value) {
+    if (!value.empty()) environment.push_back(formatted("{}={}", name, value));
+  };
+  add("LXC_NAME", container.name);
+  add("LXC_CONFIG_FILE", container.config_path);
+  add("LXC_ROOTFS_MOUNT", container.rootfs_mount);
+  add("LXC_ROOTFS_PATH", container.rootfs_path);
+  add("LXC_CONSOLE", container.console);
+  add("LXC_CONSOLE_LOGPATH", container.console_logpath);
+  add("LXC_CGNS_AWARE", "1");
+  add("LXC_LOG_LEVEL", container.log_level);
+  add("LXC_HOOK_VERSION", std::to_string(container.hook_version));
+  return environment;
+}
+
+}  // namespace hutch
