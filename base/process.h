@@ -14,6 +14,7 @@ struct ProgramResult {
   int status = 0;          // as waitpid(2) gives it
   std::string out;         // standard output, where captured
   std::string err;         // standard error, always captured (first 64 KiB)
+  int passed_signal = 0;   // the first that came on ProgramOptions::signals; 0: none
   bool succeeded() const;  // exited with 0
   // "exited with status 2", "killed by SIGKILL"
   std::string status_text() const;
@@ -34,6 +35,9 @@ struct ProgramOptions {
   // Returns when the program itself has ended. Else a process that it left behind with its outputs is waited
   // for too.
   bool until_exit = false;
+  // A non-blocking signalfd(2) of blocked signals: the first one that comes meanwhile is passed on to the
+  // program, another one kills it. -1: none. Only with `until_exit`.
+  int signals = -1;
 };
 
 // Runs a host program (argv[0] is searched in /sbin:/bin:/usr/sbin:/usr/bin:/usr/local/...) with

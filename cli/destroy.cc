@@ -11,7 +11,10 @@
 #include "base/format.h"
 #include "cli/commands.h"
 #include "cli/container_file.h"
+#include "config/lower.h"
 #include "config/property_formats.h"
+#include "runtime/container_hooks.h"
+#include "runtime/start_plan.h"
 #include "runtime/state.h"
 #include "runtime/stop.h"
 #include "storage/dir_storage.h"
@@ -139,6 +142,20 @@ void stop_if_running(CommandContext& context) {
   if (status != 0) throw Error(formatted("unable to destroy CT {} - it did not stop", context.vmid()));
 }
 
+// A hook that fails keeps the container.
+void run_destroy_hooks(const CommandContext& context, const config::ContainerConfig& config) {
+  const auto settings = config::lower_hooks(config);
+  HookContainer container;
+  container.name = std::to_string(config.vmid);
+  container.config_path = ConfigStore(context.sysroot()).path(config.vmid);
+  container.rootfs_mount = rootfs_mount_path(context.sysroot(), config.vmid);
+  container.hook_version = settings.version;
+  for (const auto& command : settings.hooks.of(HookPhase::destroy)) {
+    run_hook(hook_command(HookPhase::destroy, command, settings.version, config.vmid,
+                          common_hook_environment(container)));
+  }
+}
+
 }  // namespace
 
 int command_destroy(CommandContext& context) {
@@ -157,6 +174,7 @@ int command_destroy(CommandContext& context) {
   }
   // A supervisor that died may have left cgroups and links.
   clean_up_leftovers(context.sysroot(), vmid);
+  run_destroy_hooks(context, config);
   // The volumes stay named in it, so that a destroy that fails below can be repeated.
   config.main.set("lock", "destroyed");
   store.write(vmid, config::write_config(config));

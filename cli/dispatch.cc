@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <optional>
 
 #include "base/error.h"
@@ -10,6 +11,7 @@
 #include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/command_table.h"
+#include "runtime/console_watch.h"
 #include "runtime/stop.h"
 #include "runtime/supervisor.h"
 
@@ -100,15 +102,25 @@ int run_command(const CommandRow& row, const std::vector<std::string>& words, Co
 
 // `pct container-ended <vmid> [<command> ...]`: this process was a container's supervisor
 // (runtime/supervisor.h).
+int run_words(const std::vector<std::string>& words, std::FILE* out, std::FILE* err, bool restarting);
+
 int finish_supervision(const std::vector<std::string>& words, std::FILE* out, std::FILE* err) {
   const auto vmid = words.size() > 1 ? parse_unsigned(words[1]) : std::nullopt;
   if (!vmid) throw Error(formatted("'{}' needs a vmid", kContainerEnded), EINVAL);
-  clean_up_as_supervisor(Sysroot::from_environment(), static_cast<std::uint32_t>(*vmid));
-  if (words.size() == 2) return 0;
+  const bool rebooting = words.size() > 2;
+  const auto ended = clean_up_as_supervisor(Sysroot::from_environment(), static_cast<std::uint32_t>(*vmid), rebooting);
+  if (!rebooting || (ended && !ended->may_restart)) return 0;
+  if (ended) {
+    // What its first start had from its starter.
+    for (const auto& variable : ended->state.copied_environment) {
+      const auto equals = variable.find('=');
+      ::setenv(variable.substr(0, equals).c_str(), variable.c_str() + equals + 1, 1);
+    }
+  }
   sigset_t none;
   ::sigemptyset(&none);
   check(::sigprocmask(SIG_SETMASK, &none, nullptr), "cannot unblock signals");
-  return run_command_line({words.begin() + 2, words.end()}, out, err);
+  return run_words({words.begin() + 2, words.end()}, out, err, true);
 }
 
 int unknown_command(std::FILE* err, const std::string& complaint) {
@@ -116,9 +128,8 @@ int unknown_command(std::FILE* err, const std::string& complaint) {
   return kFailure;
 }
 
-}  // namespace
-
-int run_command_line(const std::vector<std::string>& words, std::FILE* out, std::FILE* err) {
+// `restarting`: after a reboot from inside.
+int run_words(const std::vector<std::string>& words, std::FILE* out, std::FILE* err, bool restarting) {
   if (::geteuid() != 0) {
     std::fputs("please run as root\n", err);
     return kFailure;
@@ -128,16 +139,24 @@ int run_command_line(const std::vector<std::string>& words, std::FILE* out, std:
     if (global.used == words.size()) return unknown_command(err, "no command specified");
     const std::string& name = words[global.used];
     if (name == kContainerEnded && global.used == 0) return finish_supervision(words, out, err);
+    if (name == kConsoleWatch && global.used == 0) return run_console_watch({words.begin() + 1, words.end()});
     const CommandRow* row = find_command(name);
     if (row == nullptr) return unknown_command(err, formatted("unknown command 'pct {}'", name));
     CommandContext context(global.root ? Sysroot(*global.root) : Sysroot::from_environment(), out, err);
     context.set_debug(global.debug);
+    context.set_restarting(restarting);
     return run_command(*row, {words.begin() + static_cast<std::ptrdiff_t>(global.used) + 1, words.end()},
                        context);
   } catch (const std::exception& error) {
     std::fprintf(err, "%s\n", error.what());
     return kFailure;
   }
+}
+
+}  // namespace
+
+int run_command_line(const std::vector<std::string>& words, std::FILE* out, std::FILE* err) {
+  return run_words(words, out, err, false);
 }
 
 }  // namespace hutch::cli

@@ -1,7 +1,9 @@
 #include "cli/lowering_context.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <memory>
 #include <optional>
 
@@ -33,16 +35,34 @@ config::ResolvedVolume resolve(const StorageConfig& storages, const Sysroot& sys
   return resolved;
 }
 
+std::string snippet(const StorageConfig& storages, const Sysroot& sysroot, const std::string& text) {
+  const VolumeId id = parse_volume_id(text);
+  if (parse_file_volume(id).kind != VolumeKind::snippet) {
+    throw Error(formatted("volume '{}' is no snippet", text), 0, "give it as <storage>:snippets/<file>");
+  }
+  std::string path = DirStorage(storages.dir_for(id.storage, "snippets"), sysroot).path_of(id);
+  if (::access(path.c_str(), X_OK) < 0) throw_errno(formatted("cannot execute the script '{}'", path));
+  return path;
+}
+
 }  // namespace
 
 config::LoweringContext make_lowering_context(const Sysroot& sysroot, std::uint32_t vmid) {
   config::LoweringContext context;
   context.vmid = vmid;
-  context.resolve_volume =
-      [sysroot, storages = std::make_shared<std::optional<StorageConfig>>()](const std::string& volume_id) {
-        if (!*storages) *storages = StorageConfig::load(sysroot);
-        return resolve(**storages, sysroot, volume_id);
-      };
+  const auto storages = std::make_shared<std::optional<StorageConfig>>();
+  context.resolve_volume = [sysroot, storages](const std::string& volume_id) {
+    if (!*storages) *storages = StorageConfig::load(sysroot);
+    return resolve(**storages, sysroot, volume_id);
+  };
+  context.resolve_snippet = [sysroot, storages](const std::string& volume_id) {
+    if (!*storages) *storages = StorageConfig::load(sysroot);
+    return snippet(**storages, sysroot, volume_id);
+  };
+  context.starter_environment = [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
   context.read_file = [](const std::string& path) { return read_file(AT_FDCWD, path); };
   return context;
 }

@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "cli/commands.h"
 #include "cli/container_file.h"
+#include "runtime/stop_hooks.h"
 
 namespace hutch::cli {
 
@@ -24,6 +25,15 @@ ContainerState running_state(const CommandContext& context) {
   return std::move(*state);
 }
 
+void tell_hookscript(CommandContext& context, const ContainerState& state) {
+  if (state.hookscript.empty()) return;
+  try {
+    run_hookscript(state.hookscript, state.vmid, "pre-stop");
+  } catch (const Error& error) {
+    context.warn(error.what());
+  }
+}
+
 }  // namespace
 
 int command_stop(CommandContext& context) {
@@ -33,6 +43,7 @@ int command_stop(CommandContext& context) {
   if (!context.options().flag("skiplock")) check_config_lock(config, "mounted");
   const ContainerState state = running_state(context);
   context.enter_worker();
+  tell_hookscript(context, state);
   kill_container(context.sysroot(), state);
   return 0;
 }
@@ -47,6 +58,7 @@ int command_shutdown(CommandContext& context) {
   }
   // Without the lock: a minute's wait must not keep `pct stop` and `pct unlock` out.
   context.enter_worker();
+  tell_hookscript(context, state);
   if (halt_container(context.sysroot(), state, timeout_of(context))) return 0;
   if (!context.options().flag("forceStop")) {
     throw Error("container did not stop", 0, formatted("'pct stop {}' kills it", context.vmid()));
@@ -64,6 +76,7 @@ int command_reboot(CommandContext& context) {
     state = running_state(context);
   }
   context.enter_worker();
+  tell_hookscript(context, state);
   if (!halt_container(context.sysroot(), state, timeout_of(context)))
     kill_container(context.sysroot(), state);
   CommandContext start = context.nested({std::to_string(context.vmid())});

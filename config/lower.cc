@@ -44,7 +44,7 @@ struct UnusedOption {
   bool refuse;  // must not be left out
 };
 constexpr UnusedOption kUnusedOptions[] = {
-    {"debug", false}, {"dev", false}, {"hookscript", true}, {"startup", false}};
+    {"debug", false}, {"dev", false}, {"startup", false}};
 
 void report_unused_options(Lowering& lowering) {
   for (const auto& [key, value] : lowering.section.options) {
@@ -210,9 +210,11 @@ LoweringResult lower(const ContainerConfig& config, const LoweringContext& conte
   lower_resources(lowering);
   lower_devices(lowering);
   lower_init(lowering);
+  lower_hookscript(lowering);
   lower_security(lowering);
   report_unused_options(lowering);
   lower_raw_entries(lowering);
+  lower_environment(lowering);
   lower_fstab(lowering);
 
   lowering.spec.unprivileged = lowering.unprivileged;
@@ -220,6 +222,17 @@ LoweringResult lower(const ContainerConfig& config, const LoweringContext& conte
   check_id_map(lowering);
   check_host_name(lowering);
   return {std::move(lowering.spec), std::move(lowering.diagnostics)};
+}
+
+HookSettings lower_hooks(const ContainerConfig& config) {
+  LoweringContext context;
+  context.vmid = config.vmid;
+  Lowering lowering{config, config.main, context};
+  for (auto& entry : current_entries(config.main)) {
+    if (entry.key == "lxc.hook" || entry.key.starts_with("lxc.hook.")) lowering.raw.push_back(std::move(entry));
+  }
+  lower_raw_entries(lowering);
+  return {lowering.spec.hook_version, std::move(lowering.spec.hooks)};
 }
 
 }  // namespace hutch::config

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "config/container_config.h"
@@ -36,6 +37,12 @@ struct LoweringContext {
   std::function<ResolvedVolume(const std::string& volume_id)> resolve_volume;
   // Text of a host file that the config names (`lxc.seccomp.profile`, `lxc.mount.fstab`); throws Error.
   std::function<std::string(const std::string& path)> read_file;
+  // The host path of a volume of content `snippets` (`hookscript`), which has to be there and executable; throws
+  // Error. Unset: there is none.
+  std::function<std::string(const std::string& volume_id)> resolve_snippet;
+  // A variable of the environment of whoever starts the container (`lxc.environment: NAME`); nothing when it is
+  // not set. Unset: none is.
+  std::function<std::optional<std::string>(const std::string& name)> starter_environment;
   // The node at a host path (`lxc.cgroup2.devices.allow: /dev/kfd rwm`); throws Error.
   std::function<HostDevice(const std::string& path)> device_at;
 };
@@ -49,5 +56,12 @@ struct LoweringResult {
 // Throws Error with the line's origin for a missing or bad value. Besides the callbacks it is a pure
 // function.
 LoweringResult lower(const ContainerConfig& config, const LoweringContext& context);
+
+// The hooks alone: for a container that is to be destroyed, whatever else its config says.
+struct HookSettings {
+  unsigned version = 0;
+  HookSpec hooks;
+};
+HookSettings lower_hooks(const ContainerConfig& config);
 
 }  // namespace hutch::config

@@ -43,15 +43,6 @@ void set_id_map(Lowering& lowering, const RawEntry& entry) {
   ranges.push_back({inside, host, count, entry.origin});
 }
 
-void set_console_path(Lowering& lowering, const RawEntry& entry) {
-  if (entry.value == "none") {
-    lowering.spec.console = false;
-  } else if (!entry.value.empty()) {
-    lowering.warn(entry.origin, formatted("'{}': only 'none' is honoured by this version; '{}' has no effect",
-                                          entry.key, entry.value));
-  }
-}
-
 void set_tty_directory(Lowering& lowering, const RawEntry& entry) {
   if (entry.value.size() > 255 || entry.value.find('/') != std::string::npos ||
       entry.value.starts_with('.')) {
@@ -131,27 +122,31 @@ constexpr RawKeyRow kRawKeys[] = {
      }},
     {"lxc.cap.drop", set_capability_drop},
     {"lxc.cap.keep", set_capability_keep},
-    {"lxc.console.logfile", not_honoured},
+    {"lxc.console.buffer.size", set_console_size},
+    {"lxc.console.logfile", set_console_log},
     {"lxc.console.path", set_console_path},
+    {"lxc.console.rotate",
+     [](Lowering& lowering, const RawEntry& entry) {
+       lowering.spec.console_output.rotate = c_boolean(entry);
+     }},
+    {"lxc.console.size", set_console_size},
     {"lxc.devtty.dir", set_tty_directory},
     {"lxc.environment", set_environment},
-    {"lxc.environment.hooks", not_honoured},
-    {"lxc.environment.runtime", set_environment},
+    {"lxc.environment.hooks", set_hook_environment},
+    {"lxc.environment.runtime", set_runtime_environment},
     {"lxc.group", not_honoured},
-    {"lxc.hook.autodev", must_be_honoured},
-    {"lxc.hook.clone", not_honoured},
-    {"lxc.hook.destroy", must_be_honoured},
-    {"lxc.hook.mount", must_be_honoured},
-    {"lxc.hook.post-stop", must_be_honoured},
-    {"lxc.hook.pre-mount", must_be_honoured},
-    {"lxc.hook.pre-start", must_be_honoured},
-    {"lxc.hook.start", must_be_honoured},
-    {"lxc.hook.start-host", must_be_honoured},
-    {"lxc.hook.stop", must_be_honoured},
-    {"lxc.hook.version",
-     [](Lowering& lowering, const RawEntry& entry) {
-       lowering.spec.hook_version = c_boolean(entry) ? 1 : 0;
-     }},
+    {"lxc.hook", clear_hooks},
+    {"lxc.hook.autodev", set_hook},
+    {"lxc.hook.clone", set_hook},
+    {"lxc.hook.destroy", set_hook},
+    {"lxc.hook.mount", set_hook},
+    {"lxc.hook.post-stop", set_hook},
+    {"lxc.hook.pre-mount", set_hook},
+    {"lxc.hook.pre-start", set_hook},
+    {"lxc.hook.start", set_hook},
+    {"lxc.hook.start-host", set_hook},
+    {"lxc.hook.stop", set_hook},
+    {"lxc.hook.version", set_hook_version},
     {"lxc.idmap", set_id_map},
     {"lxc.include", must_be_honoured},
     {"lxc.init.cmd", set_init_command},
@@ -170,13 +165,15 @@ constexpr RawKeyRow kRawKeys[] = {
        lowering.spec.init.uid = static_cast<std::uint32_t>(c_number(entry, UINT32_MAX - 1));
      }},
     {"lxc.kmsg", check_kmsg},
-    {"lxc.log.file", not_honoured},
-    {"lxc.log.level", not_honoured},
+    {"lxc.log.file", set_log_file},
+    {"lxc.log.level", set_log_level},
+    {"lxc.log.syslog", set_log_syslog},
     {"lxc.mount.auto", set_mount_auto},
     {"lxc.mount.entry", set_mount_entry},
     {"lxc.mount.fstab", [](Lowering& lowering, const RawEntry& entry) { lowering.fstab = entry; }},
     {"lxc.no_new_privs",
      [](Lowering& lowering, const RawEntry& entry) { lowering.spec.no_new_privs = c_boolean(entry); }},
+    {"lxc.proc", clear_process_files},
     {"lxc.pty.max",
      [](Lowering& lowering, const RawEntry& entry) {
        lowering.spec.pty_max = static_cast<std::uint32_t>(c_number(entry));
@@ -203,7 +200,7 @@ constexpr RawKeyRow kRawKeys[] = {
 // Everything below these names.
 constexpr RawKeyRow kRawPrefixes[] = {
     {"lxc.cgroup2.", set_cgroup_file}, {"lxc.cgroup.", set_cgroup_v1_file}, {"lxc.prlimit.", set_rlimit},
-    {"lxc.sysctl.", set_sysctl},       {"lxc.net.", not_honoured},
+    {"lxc.sysctl.", set_sysctl},       {"lxc.net.", not_honoured},          {"lxc.proc.", set_process_file},
 };
 
 }  // namespace

@@ -41,6 +41,12 @@ struct Lowering {
   // The last `lxc.mount.fstab` line.
   RawEntry fstab = {};
 
+  // `lxc.environment` (hooks and init), `.runtime` and `env` (init), `.hooks`: in the end spec.init's and
+  // spec.hooks's.
+  std::vector<Located<std::string>> environment = {};
+  std::vector<Located<std::string>> runtime_environment = {};
+  std::vector<Located<std::string>> hook_environment = {};
+
   ContainerSpec spec = {};
   Diagnostics diagnostics = {};
 
@@ -90,14 +96,22 @@ void lower_devices(Lowering& lowering);
 void lower_mounts(Lowering& lowering);
 void lower_security(Lowering& lowering);
 void lower_init(Lowering& lowering);
+void lower_hookscript(Lowering& lowering);
 // Then the raw entries, in order, so that they win.
 void lower_raw_entries(Lowering& lowering);
+
+// Puts the lists of variables together: later ones win.
+void lower_environment(Lowering& lowering);
 
 // At last the lines of `lxc.mount.fstab`, which come before all entries.
 void lower_fstab(Lowering& lowering);
 
 // One fstab line (`lxc.mount.entry`), appended to the spec's mounts.
 void add_mount_entry(Lowering& lowering, std::string_view line, const Origin& origin);
+
+// Appends "NAME=value" to a list of variables; an earlier value of the same name goes.
+void add_variable(std::vector<Located<std::string>>& environment, const std::string& variable,
+                  const Origin& origin);
 
 // What the raw keys' rows call.
 using RawKeyFunction = void (*)(Lowering& lowering, const RawEntry& entry);
@@ -112,6 +126,19 @@ void set_seccomp_profile(Lowering& lowering, const RawEntry& entry);
 void set_init_command(Lowering& lowering, const RawEntry& entry);
 void set_init_groups(Lowering& lowering, const RawEntry& entry);
 void set_environment(Lowering& lowering, const RawEntry& entry);
+void set_runtime_environment(Lowering& lowering, const RawEntry& entry);
+void set_hook_environment(Lowering& lowering, const RawEntry& entry);
+void set_hook(Lowering& lowering, const RawEntry& entry);
+void set_hook_version(Lowering& lowering, const RawEntry& entry);
+void clear_hooks(Lowering& lowering, const RawEntry& entry);
+void set_process_file(Lowering& lowering, const RawEntry& entry);
+void clear_process_files(Lowering& lowering, const RawEntry& entry);
+void set_console_path(Lowering& lowering, const RawEntry& entry);
+void set_console_log(Lowering& lowering, const RawEntry& entry);
+void set_console_size(Lowering& lowering, const RawEntry& entry);
+void set_log_level(Lowering& lowering, const RawEntry& entry);
+void set_log_file(Lowering& lowering, const RawEntry& entry);
+void set_log_syslog(Lowering& lowering, const RawEntry& entry);
 void set_signal(Lowering& lowering, const RawEntry& entry);
 void set_rlimit(Lowering& lowering, const RawEntry& entry);
 void set_sysctl(Lowering& lowering, const RawEntry& entry);

@@ -12,6 +12,7 @@
 #include "cgroupv2/device_filter.h"
 #include "runtime/apparmor.h"
 #include "runtime/capabilities.h"
+#include "runtime/container_hooks.h"
 #include "runtime/rlimit.h"
 #include "runtime/validate.h"
 
@@ -46,15 +47,24 @@ class HostPlanner {
     plan_.state = record();
     const auto writes = cgroupv2::place(cgroupv2::resource_writes(spec_.resources, "0"), plan_.cgroups);
     add(host::MakeSupervisor{}, "make the supervisor, in a private mount namespace", "end it");
+    if (has_end_hooks(spec_)) promise_hooks(HookPhase::post_stop);
     add(host::MakeStateDirectory{},
         formatted("make directory {}", state_directory(plan_.sysroot, spec_.vmid)), "remove");
     add(host::WriteState{}, "write the state record", "remove");
+    const bool hooks_first = !spec_.hooks.of(HookPhase::pre_start).empty();
+    if (hooks_first) {
+      // What they mount goes with the container.
+      enter_mounts();
+      run_hooks(HookPhase::pre_start);
+    }
     add(host::CreateCgroup{writes}, formatted("create cgroup {} and {}/ns", group_, group_), "remove");
-    plan_.shares_memory = !spec_.namespaces.time && !tight_memory(writes);
+    if (!spec_.hooks.of(HookPhase::stop).empty()) promise_hooks(HookPhase::stop);
+    // Some files of /proc/<pid> are about the memory, which is to be init's alone then (oom_score_adj).
+    plan_.shares_memory = !spec_.namespaces.time && !tight_memory(writes) && spec_.process_files.empty();
     // A first process with a memory of its own needs its program from the beginning.
     if (!plan_.shares_memory) plan_.ahead = plan_.host.size();
     spawn();
-    add(host::EnterMounts{}, "enter the supervisor's mount namespace");
+    if (!hooks_first) enter_mounts();
     if (plan_.shares_memory) plan_.ahead = plan_.host.size();
   }
 
@@ -64,6 +74,13 @@ class HostPlanner {
     choose_profile();
     child_.dropped_capabilities = bounding_set_to_drop(spec_.capabilities, facts.last_capability);
     complete(plan_.state);
+    child_.rootfs_mount = rootfs_mount_path(plan_.sysroot, spec_.vmid);
+    child_.waits_before_exec = has_inner_hooks(spec_) || !spec_.hooks.of(HookPhase::start_host).empty();
+    if (watches_console()) {
+      const auto& path = spec_.console_output.path;
+      add(host::OpenConsoleFiles{}, "open what the console is shown on and logged to", "",
+          path.value.empty() ? spec_.console_output.log_file.origin : path.origin);
+    }
     const std::size_t mapped = side_lane();
     // What the child needs for its mounts goes first, so that both sides have something to do.
     volumes();
@@ -72,18 +89,31 @@ class HostPlanner {
     if (spec_.autodev) build_dev();
     sources();
     v1_cgroups();
+    hook_output();
     add(host::AwaitSide{mapped}, "wait for the id maps");
     send(SyncMessage::Type::proceed_mapped, "send 'mapped'");
     load_profile();
     limits();
-    device_filter();
+    // Hooks inside make device nodes that the container may not.
+    if (!has_inner_hooks(spec_)) device_filter();
     delegate();
     rlimits();
+    process_files();
     add(host::CompleteState{}, "complete the state record");
     // A child that may only use the CPU we run on would stop us in the middle: the links come first.
     add(host::AwaitSide{last_side_}, "wait for the links");
     send(SyncMessage::Type::proceed_limited, "send 'limited'");
+    if (child_.waits_before_exec) {
+      add(host::AwaitReady{}, "wait for 'ready'");
+      if (has_inner_hooks(spec_)) device_filter();
+      run_hooks(HookPhase::start_host);
+      send(SyncMessage::Type::proceed_exec, "send 'execute'");
+    }
     add(host::AwaitExec{}, "wait for init to be executed");
+    if (watches_console()) {
+      add(host::StartConsoleWatch{}, "start the process that watches the console", "end it",
+          spec_.console_output.log_file.origin);
+    }
     add(host::PublishState{}, "publish the state record");
     add(host::CommitSupervisor{}, "leave the container to its supervisor");
   }
@@ -106,6 +136,41 @@ class HostPlanner {
     return plan_.host.back();
   }
 
+  void enter_mounts() { add(host::EnterMounts{}, "enter the supervisor's mount namespace"); }
+
+  void promise_hooks(HookPhase phase) {
+    std::size_t count = spec_.hooks.of(phase).size();
+    if (phase == HookPhase::post_stop) {
+      count += spec_.hooks.of(HookPhase::stop).size() + (spec_.hookscript.value.empty() ? 0 : 1);
+    }
+    add(host::PromiseHooks{phase},
+        formatted("promise the {} hooks", phase == HookPhase::stop ? "stop" : "stop and post-stop"),
+        formatted("run {} hook{}", count, count == 1 ? "" : "s"));
+  }
+
+  void run_hooks(HookPhase phase) {
+    for (const auto& command : spec_.hooks.of(phase)) {
+      add(host::RunHook{phase, command}, formatted("run the {} hook '{}'", hook_name(phase), command.value), "",
+          command.origin);
+    }
+  }
+
+  void hook_output() {
+    if (!has_inner_hooks(spec_)) return;
+    child_.hook_log = plan_.child.new_slot();
+    child_.hook_errors = plan_.child.new_slot();
+    add(host::OpenHookOutput{child_.hook_log, child_.hook_errors}, "open what the hooks inside write to");
+  }
+
+  void process_files() {
+    for (const auto& [name, value] : spec_.process_files) {
+      add(host::WriteProcessFile{name, value.value}, formatted("write {} into /proc/<init>/{}", value.value, name),
+          "", value.origin);
+    }
+  }
+
+  bool watches_console() const { return spec_.console && spec_.autodev && spec_.console_output.watched(); }
+
   // What needs the first process and nothing else. Gives the step after which the id maps are written.
   std::size_t side_lane() {
     lane_ = HostLane::side;
@@ -126,6 +191,16 @@ class HostPlanner {
     state.vmid = spec_.vmid;
     state.cgroup = group_;
     for (const auto& link : spec_.links) state.host_links.push_back(link.host_name);
+    if (has_end_hooks(spec_)) {
+      const std::string rootfs = rootfs_mount_path(plan_.sysroot, spec_.vmid);
+      state.hook_environment = common_hook_environment(hook_container(spec_, rootfs));
+      state.hook_version = spec_.hook_version;
+      state.stop_hooks = spec_.hooks.of(HookPhase::stop);
+      state.post_stop_hooks = spec_.hooks.of(HookPhase::post_stop);
+      state.hookscript = spec_.hookscript.value;
+    }
+    state.log = spec_.log;
+    state.copied_environment = spec_.copied_environment;
     return state;
   }
 

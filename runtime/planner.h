@@ -29,6 +29,11 @@ struct ChildPlanInput {
   std::vector<std::pair<MountSpec, Slot>> sources;  // every entry of spec.mounts; slot of a bind's source
   std::vector<std::pair<std::string, Slot>> tasks;  // v1 hierarchies to join, and their open `tasks` files
   bool unshare_cgroup = false;  // the cgroup namespace is made after joining the v1 hierarchies
+  // Where the rootfs is on the host, and where the first process has it for hooks.
+  std::string rootfs_mount;
+  bool waits_before_exec = false;  // for what the host does then
+  Slot hook_log = kNoSlot;         // for the output of hooks
+  Slot hook_errors = kNoSlot;
   std::string label;            // AppArmor label to take; empty: none
   std::uint64_t dropped_capabilities = 0;
 };

@@ -24,8 +24,14 @@ void kill_container(const Sysroot& sysroot, const ContainerState& state);
 
 // The end of a supervisor's life: removes everything that the container left. The calling process is the
 // supervisor of its record, with init already collected; when it is not, nothing happens, because then
-// somebody else has cleaned up before and the container may run anew.
-void clean_up_as_supervisor(const Sysroot& sysroot, std::uint32_t vmid);
+// somebody else has cleaned up before and the container may run anew. `rebooting`: the container has asked for
+// it.
+struct EndedContainer {
+  ContainerState state;
+  bool may_restart = true;  // no post-stop hook is against it
+};
+std::optional<EndedContainer> clean_up_as_supervisor(const Sysroot& sysroot, std::uint32_t vmid,
+                                                     bool rebooting = false);
 
 // Removes what a container without a living init and supervisor left: cgroups, links, the state record. Waits
 // first for a supervisor that is just cleaning up itself. Does nothing when there is no record. Must be

@@ -193,11 +193,12 @@ int Supervisor::reap() {
   return receive(static_cast<int>(SupervisorMessage::Type::reaped)).message.wait_status;
 }
 
-void Supervisor::commit(std::span<const int> fds, bool has_console) {
+void Supervisor::commit(std::span<const int> fds, bool has_console, std::size_t inherited) {
   if (fds.size() > kMaxCommitFds) throw Error("cannot hand over the container's terminals", E2BIG);
   SupervisorMessage order{};
   order.type = SupervisorMessage::Type::commit;
   order.has_console = has_console ? 1 : 0;
+  order.inherited = static_cast<std::uint32_t>(inherited);
   send(&order, sizeof order, fds);
   committed_ = true;
 }

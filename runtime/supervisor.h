@@ -61,8 +61,9 @@ class Supervisor {
   // Waits until the first process has ended; its wait status. At most once.
   int reap();
   // From here on the supervisor watches over the container by itself. It keeps copies of `fds`, the first of
-  // which is the console if `has_console`. What it shares with this process stays until this process ends.
-  void commit(std::span<const int> fds, bool has_console);
+  // which is the console if `has_console`; the last `inherited` ones stay open in the clean-up command, under
+  // ascending numbers. What it shares with this process stays until this process ends.
+  void commit(std::span<const int> fds, bool has_console, std::size_t inherited = 0);
   // Kills and collects the first process and ends the supervisor. After `commit` it only waits until the
   // supervisor has ended by itself: the caller has killed init.
   void dismiss() noexcept;

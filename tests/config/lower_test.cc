@@ -448,8 +448,6 @@ TEST(LowerOptions, ReportsWhatHasNoEffect) {
       diagnostics_of(kUnprivileged, "startup: order=1\ndev0: /dev/fuse\ndebug: 0\nonboot: 1\ntags: a\n"),
       ElementsAre("warning 100.conf:6: option 'dev0' is not honoured by this version and has no effect",
                   "warning 100.conf:5: option 'startup' is not honoured by this version and has no effect"));
-  EXPECT_THAT(diagnostics_of(kUnprivileged, "hookscript: local:snippets/a.sh\n"),
-              ElementsAre(HasSubstr("error 100.conf:5: option 'hookscript'")));
   EXPECT_THAT(diagnostics_of(kUnprivileged, "features: mknod=1\n"),
               ElementsAre(HasSubstr("error 100.conf:5: option 'features': 'mknod'")));
   EXPECT_THAT(error_of(kUnprivileged, "features: magic=1\n"),
