@@ -22,9 +22,12 @@ namespace hutch {
 void StartExecutor::perform(const host::PromiseHooks& step) {
   if (!stop_hooks_) stop_hooks_.emplace(plan_->sysroot, plan_->state, HeldNamespaces(), false);
   if (step.phase == HookPhase::stop) {
-    push_undo("run the stop hooks", [this] { stop_hooks_->run_stop(); });
+    push_undo("run the stop hooks", [this] {
+      if (stop_hooks_) stop_hooks_->run_stop();
+    });
   } else {
     push_undo("run the post-stop hooks", [this] {
+      if (!stop_hooks_) return;
       stop_hooks_->run_stop();
       stop_hooks_->run_post_stop();
     });

@@ -415,6 +415,7 @@ void StartExecutor::perform(const host::CommitSupervisor&) {
     kept.push_back(mounts.get());
   }
   supervisor_->commit(kept, has_console, namespaces.all().size() + (mounts ? 1U : 0U));
+  stop_hooks_.reset();  // its own now
   log_.write(LogLevel::info, "start", "the container is running");
 }
 
