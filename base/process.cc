@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,20 +65,34 @@ std::pair<UniqueFd, UniqueFd> make_pipe() {
   ::_exit(written < 0 ? 126 : 127);
 }
 
-// Feeds the program's standard input and collects its outputs until both are closed, or the process of
-// `pidfd` (-1: none) has ended and nothing more is there.
+void pass_signals_on(int signals, int pidfd, ProgramResult& result) {
+  signalfd_siginfo info{};
+  while (::read(signals, &info, sizeof info) == sizeof info) {
+    const int number = result.passed_signal == 0 ? static_cast<int>(info.ssi_signo) : SIGKILL;
+    if (result.passed_signal == 0) result.passed_signal = number;
+    // ESRCH: it has ended just now.
+    if (sys::pidfd_send_signal(pidfd, number) < 0 && errno != ESRCH) throw_errno("cannot signal a program");
+  }
+}
+
+// Feeds the program's standard input and collects its outputs until both are closed, or with a `pidfd` (-1:
+// none) until that process has ended and nothing more is there.
 void exchange(UniqueFd in, const ProgramOptions& options, UniqueFd out, UniqueFd err, int pidfd,
               ProgramResult& result) {
   const std::string& input = options.input;
   std::size_t sent = 0;
-  while (in || out || err) {
-    pollfd fds[4] = {
-        {in.get(), POLLOUT, 0}, {out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}, {pidfd, POLLIN, 0}};
-    if (::poll(fds, 4, -1) < 0) {
+  while (in || out || err || pidfd >= 0) {
+    pollfd fds[5] = {{in.get(), POLLOUT, 0},
+                     {out.get(), POLLIN, 0},
+                     {err.get(), POLLIN, 0},
+                     {pidfd, POLLIN, 0},
+                     {options.signals, POLLIN, 0}};
+    if (::poll(fds, 5, -1) < 0) {
       if (errno == EINTR) continue;
       throw_errno("cannot wait for a program's output");
     }
     if (fds[3].revents != 0 && fds[1].revents == 0 && fds[2].revents == 0) return;
+    if (fds[4].revents != 0) pass_signals_on(options.signals, pidfd, result);
     if (fds[0].revents != 0) {
       const ssize_t count = ::write(in.get(), input.data() + sent, input.size() - sent);
       // A program that does not want its input (EPIPE) is judged by its exit status.

@@ -16,6 +16,7 @@ struct ProgramResult {
   int status = 0;          // as waitpid(2) gives it
   std::string out;         // standard output, where captured
   std::string err;         // standard error, always captured (first 64 KiB)
+  int passed_signal = 0;   // the first that came on ProgramOptions::signals; 0: none
   bool succeeded() const;  // exited with 0
   // "exited with status 2", "killed by SIGKILL"
   std::string status_text() const;
@@ -36,6 +37,9 @@ struct ProgramOptions {
   // Returns when the program itself has ended. Else a process that it left behind with its outputs is waited
   // for too.
   bool until_exit = false;
+  // A non-blocking signalfd(2) of blocked signals: the first one that comes meanwhile is passed on to the
+  // program, another one kills it. -1: none. Only with `until_exit`.
+  int signals = -1;
 };
 
 // Whether run_program would find a program of this name.

@@ -27,6 +27,10 @@ class CommandContext {
   bool debug() const { return debug_; }
   void set_debug(bool debug) { debug_ = debug; }
 
+  // The container has rebooted from inside, which to its hookscript is no stop and no start.
+  bool restarting() const { return restarting_; }
+  void set_restarting(bool restarting) { restarting_ = restarting; }
+
   const OptionValues& options() const { return options_; }
   // Positional words in the order of the command's row; the vmid among them is already checked.
   const std::vector<std::string>& positional() const { return positional_; }
@@ -60,6 +64,7 @@ class CommandContext {
   std::FILE* out_;
   std::FILE* err_;
   bool debug_ = false;
+  bool restarting_ = false;
   bool in_worker_ = false;
   int warnings_ = 0;
   OptionValues options_;

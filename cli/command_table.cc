@@ -157,6 +157,13 @@ std::string_view value_word(const OptionRow& row) {
 const std::vector<CommandRow>& command_table() {
   static const std::vector<CommandRow> table = {
       {"config", {"vmid"}, 1, kNone, config_options, command_config, "Show the container's configuration."},
+      {"console-log",
+       {"vmid"},
+       1,
+       kNone,
+       no_options,
+       command_console_log,
+       "Show the last output of the console (lxc.console.buffer.size)."},
       {"create",
        {"vmid", "ostemplate"},
        2,

@@ -7,6 +7,7 @@
 namespace hutch::cli {
 
 int command_config(CommandContext& context);
+int command_console_log(CommandContext& context);
 int command_create(CommandContext& context);
 int command_destroy(CommandContext& context);
 int command_enter(CommandContext& context);

@@ -13,8 +13,12 @@
 #include "cli/commands.h"
 #include "cli/container_file.h"
 #include "cli/destruction.h"
+#include "cli/lowering_context.h"
+#include "config/lower.h"
 #include "config/property_formats.h"
 #include "config/volume_references.h"
+#include "runtime/container_hooks.h"
+#include "runtime/start_plan.h"
 #include "runtime/state.h"
 #include "runtime/stop.h"
 #include "storage/dir_storage.h"
@@ -127,6 +131,20 @@ void stop_if_running(CommandContext& context) {
   if (status != 0) throw Error(formatted("unable to destroy CT {} - it did not stop", context.vmid()));
 }
 
+// A hook that fails keeps the container.
+void run_destroy_hooks(const CommandContext& context, const config::ContainerConfig& config) {
+  const auto settings = config::lower_hooks(config, make_lowering_context(context.sysroot(), config.vmid));
+  HookContainer container;
+  container.name = std::to_string(config.vmid);
+  container.config_path = ConfigStore(context.sysroot()).path(config.vmid);
+  container.rootfs_mount = rootfs_mount_path(context.sysroot(), config.vmid);
+  container.hook_version = settings.version;
+  for (const auto& command : settings.hooks.of(HookPhase::destroy)) {
+    run_hook(hook_command(HookPhase::destroy, command, settings.version, config.vmid,
+                          common_hook_environment(container)));
+  }
+}
+
 }  // namespace
 
 void destroy_stopped(CommandContext& context, const ConfigStore& store, std::uint32_t vmid,
@@ -140,6 +158,7 @@ void destroy_stopped(CommandContext& context, const ConfigStore& store, std::uin
   }
   // A supervisor that died may have left cgroups and links.
   clean_up_leftovers(context.sysroot(), vmid);
+  run_destroy_hooks(context, config);
   // The volumes stay named in it, so that a destroy that fails below can be repeated.
   config.main.set("lock", "destroyed");
   store.write(vmid, config::write_config(config));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <optional>
 
 #include "base/error.h"
@@ -14,6 +15,7 @@
 #include "cli/config_store.h"
 #include "cli/destruction.h"
 #include "cli/pending_application.h"
+#include "runtime/console_watch.h"
 #include "runtime/seccomp_proxy.h"
 #include "runtime/stop.h"
 #include "runtime/supervisor.h"
@@ -126,6 +128,8 @@ void apply_pending_as_supervisor(const Sysroot& sysroot, std::uint32_t vmid) {
   }
 }
 
+int run_words(const std::vector<std::string>& words, std::FILE* out, std::FILE* err, bool restarting);
+
 // `pct container-ended <vmid> [<command> ...]`: this process was a container's supervisor
 // (runtime/supervisor.h).
 int finish_supervision(const std::vector<std::string>& words, std::FILE* out, std::FILE* err) {
@@ -133,8 +137,9 @@ int finish_supervision(const std::vector<std::string>& words, std::FILE* out, st
   if (!vmid) throw Error(formatted("'{}' needs a vmid", kContainerEnded), EINVAL);
   const Sysroot sysroot = Sysroot::from_environment();
   const auto container = static_cast<std::uint32_t>(*vmid);
-  const auto ended = clean_up_as_supervisor(sysroot, container);
-  if (words.size() == 2) {
+  const bool rebooting = words.size() > 2;
+  const auto ended = clean_up_as_supervisor(sysroot, container, rebooting);
+  if (!rebooting || (ended && !ended->may_restart)) {
     if (ended && ended->to_be_destroyed) {
       destroy_ended(sysroot, container, out, err);
     } else {
@@ -142,10 +147,17 @@ int finish_supervision(const std::vector<std::string>& words, std::FILE* out, st
     }
     return 0;
   }
+  if (ended) {
+    // What its first start had from its starter.
+    for (const auto& variable : ended->state.copied_environment) {
+      const auto equals = variable.find('=');
+      ::setenv(variable.substr(0, equals).c_str(), variable.c_str() + equals + 1, 1);
+    }
+  }
   sigset_t none;
   ::sigemptyset(&none);
   check(::sigprocmask(SIG_SETMASK, &none, nullptr), "cannot unblock signals");
-  return run_command_line({words.begin() + 2, words.end()}, out, err);
+  return run_words({words.begin() + 2, words.end()}, out, err, true);
 }
 
 int unknown_command(std::FILE* err, const std::string& complaint) {
@@ -153,9 +165,8 @@ int unknown_command(std::FILE* err, const std::string& complaint) {
   return kFailure;
 }
 
-}  // namespace
-
-int run_command_line(const std::vector<std::string>& words, std::FILE* out, std::FILE* err) {
+// `restarting`: after a reboot from inside.
+int run_words(const std::vector<std::string>& words, std::FILE* out, std::FILE* err, bool restarting) {
   if (::geteuid() != 0) {
     std::fputs("please run as root\n", err);
     return kFailure;
@@ -166,16 +177,24 @@ int run_command_line(const std::vector<std::string>& words, std::FILE* out, std:
     const std::string& name = words[global.used];
     if (name == kContainerEnded && global.used == 0) return finish_supervision(words, out, err);
     if (name == kSeccompProxy && global.used == 0) return run_seccomp_proxy({words.begin() + 1, words.end()});
+    if (name == kConsoleWatch && global.used == 0) return run_console_watch({words.begin() + 1, words.end()});
     const CommandRow* row = find_command(name);
     if (row == nullptr) return unknown_command(err, formatted("unknown command 'pct {}'", name));
     CommandContext context(global.root ? Sysroot(*global.root) : Sysroot::from_environment(), out, err);
     context.set_debug(global.debug);
+    context.set_restarting(restarting);
     return run_command(*row, {words.begin() + static_cast<std::ptrdiff_t>(global.used) + 1, words.end()},
                        context);
   } catch (const std::exception& error) {
     std::fprintf(err, "%s\n", error.what());
     return kFailure;
   }
+}
+
+}  // namespace
+
+int run_command_line(const std::vector<std::string>& words, std::FILE* out, std::FILE* err) {
+  return run_words(words, out, err, false);
 }
 
 }  // namespace hutch::cli

@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 
@@ -88,6 +90,16 @@ std::string own_cgroup() {
   throw Error("this process is in no group of the cgroup2 tree", ENOENT);
 }
 
+std::string snippet(const StorageConfig& storages, const Sysroot& sysroot, const std::string& text) {
+  const VolumeId id = parse_volume_id(text);
+  if (parse_file_volume(id).kind != VolumeKind::snippet) {
+    throw Error(formatted("volume '{}' is no snippet", text), 0, "give it as <storage>:snippets/<file>");
+  }
+  std::string path = DirStorage(storages.dir_for(id.storage, "snippets"), sysroot).path_of(id);
+  if (::access(path.c_str(), X_OK) < 0) throw_errno(formatted("cannot execute the script '{}'", path));
+  return path;
+}
+
 }  // namespace
 
 std::optional<std::vector<std::string>> directory_names(const std::string& path) {
@@ -99,11 +111,19 @@ std::optional<std::vector<std::string>> directory_names(const std::string& path)
 config::LoweringContext make_lowering_context(const Sysroot& sysroot, std::uint32_t vmid) {
   config::LoweringContext context;
   context.vmid = vmid;
-  context.resolve_volume =
-      [sysroot, storages = std::make_shared<std::optional<StorageConfig>>()](const std::string& volume_id) {
-        if (!*storages) *storages = StorageConfig::load(sysroot);
-        return resolve(**storages, sysroot, volume_id);
-      };
+  const auto storages = std::make_shared<std::optional<StorageConfig>>();
+  context.resolve_volume = [sysroot, storages](const std::string& volume_id) {
+    if (!*storages) *storages = StorageConfig::load(sysroot);
+    return resolve(**storages, sysroot, volume_id);
+  };
+  context.resolve_snippet = [sysroot, storages](const std::string& volume_id) {
+    if (!*storages) *storages = StorageConfig::load(sysroot);
+    return snippet(**storages, sysroot, volume_id);
+  };
+  context.starter_environment = [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
   context.device_at = device_at;
   context.file_at = file_at;
   context.container_named = [sysroot](const std::string& name) { return find_container(sysroot, name); };

@@ -12,6 +12,7 @@
 #include "cli/trace_output.h"
 #include "guest/setup.h"
 #include "runtime/stop.h"
+#include "runtime/stop_hooks.h"
 
 namespace hutch::cli {
 
@@ -97,10 +98,26 @@ std::vector<std::string> start(CommandContext& context, const config::ContainerC
       throw error.with_context(formatted("startup for container '{}' failed", config.vmid));
     }
   };
+  const auto tell_hookscript = [&](const ContainerSpec& spec) {
+    if (!context.restarting() && !spec.hookscript.value.empty())
+      run_hookscript(spec.hookscript.value, spec.vmid, "pre-start");
+  };
   const StartPlan plan = prepare_start(context, config, trace, [&](StartPlan ahead) {
+    tell_hookscript(ahead.spec);
     failing_start([&] { start.begin(std::move(ahead)); });
   });
   return failing_start([&] { return start.finish(plan); });
+}
+
+// Nothing of it is held against a container that runs.
+void tell_hookscript_after(CommandContext& context, const config::ContainerConfig& config) {
+  if (context.restarting() || config.main.find("hookscript") == nullptr) return;
+  try {
+    const auto state = find_running(context.sysroot(), config.vmid);
+    if (state && !state->hookscript.empty()) run_hookscript(state->hookscript, config.vmid, "post-start");
+  } catch (const Error& error) {
+    context.warn(error.what());
+  }
 }
 
 }  // namespace
@@ -128,6 +145,8 @@ int command_start(CommandContext& context) {
     show_trace(context, trace);
     throw;
   }
+  lock.reset();
+  tell_hookscript_after(context, config);
   show_trace(context, trace);
   return 0;
 }

@@ -19,6 +19,8 @@ ContainerSpec lower_or_refuse(CommandContext& context, const config::ContainerCo
     if (diagnostic.severity != config::Diagnostic::Severity::error) continue;
     throw Error(diagnostic.message, 0, "remove the line to start without it", diagnostic.origin);
   }
+  // Where hooks find it.
+  result.spec.config_path = ConfigStore(context.sysroot()).path(config.vmid);
   return std::move(result.spec);
 }
 

@@ -8,6 +8,7 @@
 #include "cli/container_file.h"
 #include "cli/destruction.h"
 #include "cli/pending_application.h"
+#include "runtime/stop_hooks.h"
 
 namespace hutch::cli {
 
@@ -37,6 +38,15 @@ void apply_pending(CommandContext& context, const ConfigStore& store) {
                            [&context](const std::string& text) { context.warn(text); });
 }
 
+void tell_hookscript(CommandContext& context, const ContainerState& state) {
+  if (state.hookscript.empty()) return;
+  try {
+    run_hookscript(state.hookscript, state.vmid, "pre-stop");
+  } catch (const Error& error) {
+    context.warn(error.what());
+  }
+}
+
 }  // namespace
 
 int command_stop(CommandContext& context) {
@@ -46,6 +56,7 @@ int command_stop(CommandContext& context) {
   if (!context.options().flag("skiplock")) check_config_lock(config, "mounted");
   const ContainerState state = running_state(context);
   context.enter_worker();
+  tell_hookscript(context, state);
   // The lock is ours, so the supervisor could not destroy an ephemeral container.
   keep_ephemeral(context.sysroot(), state);
   kill_container(context.sysroot(), state);
@@ -67,6 +78,7 @@ int command_shutdown(CommandContext& context) {
   }
   // Without the lock: a minute's wait must not keep `pct stop` and `pct unlock` out.
   context.enter_worker();
+  tell_hookscript(context, state);
   if (!halt_container(context.sysroot(), state, timeout_of(context))) {
     if (!context.options().flag("forceStop")) {
       throw Error("container did not stop", 0, formatted("'pct stop {}' kills it", context.vmid()));
@@ -91,6 +103,7 @@ int command_reboot(CommandContext& context) {
     state = running_state(context);
   }
   context.enter_worker();
+  tell_hookscript(context, state);
   keep_ephemeral(context.sysroot(), state);
   if (!halt_container(context.sysroot(), state, timeout_of(context)))
     kill_container(context.sysroot(), state);

@@ -43,31 +43,16 @@ const Architecture* find_architecture(std::string_view name) {
 
 // Options that are set without an effect on the started container. What is honoured elsewhere (guest setup,
 // tools) is not listed.
-struct UnusedOption {
-  std::string_view name;
-  bool refuse;  // must not be left out
-};
-constexpr UnusedOption kUnusedOptions[] = {
-    {"debug", false}, {"hookscript", true}, {"startup", false}};
+constexpr std::string_view kUnusedOptions[] = {"debug", "startup"};
 
 void report_unused_options(Lowering& lowering) {
   for (const auto& [key, value] : lowering.section.options) {
     const auto* option = find_option(key);
     if (option == nullptr) continue;
-    const auto* row =
-        std::find_if(std::begin(kUnusedOptions), std::end(kUnusedOptions),
-                     [option](const auto& candidate) { return candidate.name == option->name; });
-    if (row == std::end(kUnusedOptions)) continue;
+    if (std::ranges::find(kUnusedOptions, option->name) == std::end(kUnusedOptions)) continue;
     if (option->type == Option::Type::boolean && value.value == "0") continue;
-    if (row->refuse) {
-      lowering.refuse(value.origin,
-                      formatted("option '{}' is not honoured by this version, and the container may need "
-                                "it; remove it",
-                                key));
-    } else {
-      lowering.warn(value.origin,
-                    formatted("option '{}' is not honoured by this version and has no effect", key));
-    }
+    lowering.warn(value.origin,
+                  formatted("option '{}' is not honoured by this version and has no effect", key));
   }
 }
 
@@ -239,10 +224,12 @@ LoweringResult lower(const ContainerConfig& config, const LoweringContext& conte
   lower_resources(lowering);
   lower_devices(lowering);
   lower_init(lowering);
+  lower_hookscript(lowering);
   lower_security(lowering);
   report_unused_options(lowering);
   lower_raw_entries(lowering);
   finish_networks(lowering);
+  lower_environment(lowering);
   lower_fstab(lowering);
   lower_cgroup_paths(lowering);
   lower_namespaces(lowering);
@@ -262,6 +249,15 @@ cgroupv2::Resources lower_limits(const ContainerConfig& config, const LoweringCo
     set_cgroup_file(lowering, entry);
   }
   return std::move(lowering.spec.resources);
+}
+
+HookSettings lower_hooks(const ContainerConfig& config, const LoweringContext& context) {
+  Lowering lowering{.config = config, .section = config.main, .context = context};
+  for (auto& entry : current_entries(config.main, context, lowering.diagnostics)) {
+    if (entry.key == "lxc.hook" || entry.key.starts_with("lxc.hook.")) lowering.raw.push_back(std::move(entry));
+  }
+  lower_raw_entries(lowering);
+  return {lowering.spec.hook_version, std::move(lowering.spec.hooks)};
 }
 
 }  // namespace hutch::config

@@ -44,6 +44,12 @@ struct LoweringContext {
   std::function<std::string(const std::string& path)> read_file;
   // The names in a host directory (`lxc.include`), in any order; nothing when `path` is no directory.
   std::function<std::optional<std::vector<std::string>>(const std::string& path)> list_directory;
+  // The host path of a volume of content `snippets` (`hookscript`), which has to be there and executable; throws
+  // Error. Unset: there is none.
+  std::function<std::string(const std::string& volume_id)> resolve_snippet;
+  // A variable of the environment of whoever starts the container (`lxc.environment: NAME`); nothing when it is
+  // not set. Unset: none is.
+  std::function<std::optional<std::string>(const std::string& name)> starter_environment;
   // The node at a host path (`lxc.cgroup2.devices.allow: /dev/kfd rwm`); throws Error.
   std::function<HostDevice(const std::string& path)> device_at;
   // What is at a host path (`lxc.rootfs.path`); without the function everything is a directory.
@@ -69,12 +75,19 @@ LoweringResult lower(const ContainerConfig& config, const LoweringContext& conte
 // What lower() does with `lxc.*` lines of a key, by its current name.
 enum class RawKeySupport {
   honoured,
-  told,     // a warning; without effect
   refused,  // an error: the container must not start without it
 };
 RawKeySupport raw_key_support(std::string_view key);
 // Only the limits of the main section, without a look at anything else in it: for a container that runs.
 // Throws as `lower` does.
 cgroupv2::Resources lower_limits(const ContainerConfig& config, const LoweringContext& context);
+
+// The hooks alone: for a container that is to be destroyed, whatever else its config says. Throws as `lower`
+// does.
+struct HookSettings {
+  unsigned version = 0;
+  HookSpec hooks;
+};
+HookSettings lower_hooks(const ContainerConfig& config, const LoweringContext& context);
 
 }  // namespace hutch::config

@@ -41,13 +41,6 @@ std::vector<std::string> split_command(const std::string& text, const std::strin
   return words;
 }
 
-void add_variable(std::vector<Located<std::string>>& environment, const std::string& variable,
-                  const Origin& origin) {
-  const auto name = variable.substr(0, variable.find('=') + 1);
-  std::erase_if(environment, [&name](const auto& earlier) { return earlier.value.starts_with(name); });
-  environment.push_back({variable, origin});
-}
-
 struct SignalName {
   std::string_view name;
   int number;
@@ -121,9 +114,9 @@ void lower_init(Lowering& lowering) {
   if (const auto* entry_point = section.find("entrypoint")) {
     init.argv = split_command(entry_point->value, "entrypoint", entry_point->origin);
   }
-  add_variable(init.environment, "TERM=linux", default_origin());
+  add_variable(lowering.environment, "TERM=linux", default_origin());
   for (const auto& variable : section.environment)
-    add_variable(init.environment, variable.value, variable.origin);
+    add_variable(lowering.runtime_environment, variable.value, variable.origin);
   if (!lowering.os->halt_signal.empty()) lowering.spec.signals.halt = parse_signal(lowering.os->halt_signal);
 }
 
@@ -142,15 +135,6 @@ void set_init_groups(Lowering& lowering, const RawEntry& entry) {
     if (one.value.empty()) bad_value(entry, "a ','-separated list of group ids");
     groups.push_back(static_cast<std::uint32_t>(c_number(one)));
   }
-}
-
-void set_environment(Lowering& lowering, const RawEntry& entry) {
-  auto& environment = lowering.spec.init.environment;
-  if (entry.value.empty()) return environment.clear();
-  const auto equals = entry.value.find('=');
-  // LXC would copy a bare name from the environment of whoever happens to start the container.
-  if (equals == std::string::npos || equals == 0) bad_value(entry, "of the form NAME=value");
-  add_variable(environment, entry.value, entry.origin);
 }
 
 void set_signal(Lowering& lowering, const RawEntry& entry) {

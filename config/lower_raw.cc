@@ -57,15 +57,6 @@ std::string clean_path(std::string_view path) {
   return clean.empty() ? "/" : clean;
 }
 
-void set_console_path(Lowering& lowering, const RawEntry& entry) {
-  if (entry.value == "none") {
-    lowering.spec.console = false;
-  } else if (!entry.value.empty()) {
-    lowering.warn(entry.origin, formatted("'{}': only 'none' is honoured by this version; '{}' has no effect",
-                                          entry.key, entry.value));
-  }
-}
-
 void set_tty_directory(Lowering& lowering, const RawEntry& entry) {
   if (entry.value.size() > 255 || entry.value.find('/') != std::string::npos ||
       entry.value.starts_with('.')) {
@@ -105,11 +96,6 @@ void set_dev_size(Lowering& lowering, const RawEntry& entry) {
     lowering.warn(entry.origin, formatted("'{}': '{}' is no number of bytes; {} is used", entry.key,
                                           entry.value, kDefaultSize));
   }
-}
-
-void not_honoured(Lowering& lowering, const RawEntry& entry) {
-  if (entry.value.empty()) return;
-  lowering.warn(entry.origin, formatted("'{}' is not honoured by this version and has no effect", entry.key));
 }
 
 void must_be_honoured(Lowering& lowering, const RawEntry& entry) {
@@ -162,30 +148,34 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.cgroup.dir.monitor.pivot", set_cgroup_path},
     {"lxc.cgroup.relative", set_cgroup_relative},
     {"lxc.cgroup2", clear_cgroup_files},
-    {"lxc.console.logfile", not_honoured},
+    {"lxc.console.buffer.size", set_console_size},
+    {"lxc.console.logfile", set_console_log},
     {"lxc.console.path", set_console_path},
+    {"lxc.console.rotate",
+     [](Lowering& lowering, const RawEntry& entry) {
+       lowering.spec.console_output.rotate = c_boolean(entry);
+     }},
+    {"lxc.console.size", set_console_size},
     {"lxc.devtty.dir", set_tty_directory},
     {"lxc.environment", set_environment},
-    {"lxc.environment.hooks", not_honoured},
-    {"lxc.environment.runtime", set_environment},
+    {"lxc.environment.hooks", set_hook_environment},
+    {"lxc.environment.runtime", set_runtime_environment},
     {"lxc.ephemeral",
      [](Lowering& lowering, const RawEntry& entry) { lowering.spec.ephemeral = c_boolean(entry); }},
     {"lxc.execute.cmd", check_execute_command},
     {"lxc.group", no_effect_needed},
-    {"lxc.hook.autodev", must_be_honoured},
-    {"lxc.hook.clone", not_honoured},
-    {"lxc.hook.destroy", must_be_honoured},
-    {"lxc.hook.mount", must_be_honoured},
-    {"lxc.hook.post-stop", must_be_honoured},
-    {"lxc.hook.pre-mount", must_be_honoured},
-    {"lxc.hook.pre-start", must_be_honoured},
-    {"lxc.hook.start", must_be_honoured},
-    {"lxc.hook.start-host", must_be_honoured},
-    {"lxc.hook.stop", must_be_honoured},
-    {"lxc.hook.version",
-     [](Lowering& lowering, const RawEntry& entry) {
-       lowering.spec.hook_version = c_boolean(entry) ? 1 : 0;
-     }},
+    {"lxc.hook", clear_hooks},
+    {"lxc.hook.autodev", set_hook},
+    {"lxc.hook.clone", set_hook},
+    {"lxc.hook.destroy", set_hook},
+    {"lxc.hook.mount", set_hook},
+    {"lxc.hook.post-stop", set_hook},
+    {"lxc.hook.pre-mount", set_hook},
+    {"lxc.hook.pre-start", set_hook},
+    {"lxc.hook.start", set_hook},
+    {"lxc.hook.start-host", set_hook},
+    {"lxc.hook.stop", set_hook},
+    {"lxc.hook.version", set_hook_version},
     {"lxc.idmap", set_id_map},
     {"lxc.init.cmd", set_init_command},
     {"lxc.init.cwd",
@@ -202,14 +192,15 @@ constexpr RawKeyRow kRawKeys[] = {
      [](Lowering& lowering, const RawEntry& entry) {
        lowering.spec.init.uid = static_cast<std::uint32_t>(c_number(entry, UINT32_MAX - 1));
      }},
-    {"lxc.kmsg",
-     [](Lowering& lowering, const RawEntry& entry) { lowering.spec.kmsg_link = c_boolean(entry); }},
     {"lxc.keyring.session",
      [](Lowering& lowering, const RawEntry& entry) {
        lowering.spec.new_keyring = entry.value.empty() || c_boolean(entry);
      }},
-    {"lxc.log.file", not_honoured},
-    {"lxc.log.level", not_honoured},
+    {"lxc.kmsg",
+     [](Lowering& lowering, const RawEntry& entry) { lowering.spec.kmsg_link = c_boolean(entry); }},
+    {"lxc.log.file", set_log_file},
+    {"lxc.log.level", set_log_level},
+    {"lxc.log.syslog", set_log_syslog},
     {"lxc.monitor.signal.pdeath", set_parent_death_signal},
     {"lxc.monitor.unshare", check_monitor_unshare},
     {"lxc.mount.auto", set_mount_auto},
@@ -221,6 +212,7 @@ constexpr RawKeyRow kRawKeys[] = {
     {"lxc.no_new_privs",
      [](Lowering& lowering, const RawEntry& entry) { lowering.spec.no_new_privs = c_boolean(entry); }},
     {"lxc.prlimit", clear_rlimits},
+    {"lxc.proc", clear_process_files},
     {"lxc.pty.max",
      [](Lowering& lowering, const RawEntry& entry) {
        lowering.spec.pty_max = static_cast<std::uint32_t>(c_number(entry, kMaxPtys));
@@ -267,6 +259,7 @@ constexpr RawKeyRow kRawPrefixes[] = {
     {"lxc.namespace.share.", set_namespace_share},
     {"lxc.net.", set_network},
     {"lxc.prlimit.", set_rlimit},
+    {"lxc.proc.", set_process_file},
     {"lxc.sysctl.", set_sysctl},
 };
 
@@ -317,8 +310,7 @@ void lower_raw_entries(Lowering& lowering) {
 
 RawKeySupport raw_key_support(std::string_view key) {
   const RawKeyFunction function = raw_key_function(key);
-  if (function == must_be_honoured) return RawKeySupport::refused;
-  return function == not_honoured ? RawKeySupport::told : RawKeySupport::honoured;
+  return function == must_be_honoured ? RawKeySupport::refused : RawKeySupport::honoured;
 }
 
 }  // namespace hutch::config

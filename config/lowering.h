@@ -81,6 +81,12 @@ struct Lowering {
   // By index.
   std::map<unsigned, NetworkLines> networks = {};
 
+  // `lxc.environment` (hooks and init), `.runtime` and `env` (init), `.hooks`: in the end spec.init's and
+  // spec.hooks's.
+  std::vector<Located<std::string>> environment = {};
+  std::vector<Located<std::string>> runtime_environment = {};
+  std::vector<Located<std::string>> hook_environment = {};
+
   ContainerSpec spec = {};
   Diagnostics diagnostics = {};
 
@@ -135,11 +141,15 @@ void lower_devices(Lowering& lowering);
 void lower_mounts(Lowering& lowering);
 void lower_security(Lowering& lowering);
 void lower_init(Lowering& lowering);
+void lower_hookscript(Lowering& lowering);
 // Then the raw entries, in order, so that they win.
 void lower_raw_entries(Lowering& lowering);
 
 // What all lines together say about links, into the spec (config/lower_net.cc).
 void finish_networks(Lowering& lowering);
+
+// Puts the lists of variables together: later ones win.
+void lower_environment(Lowering& lowering);
 
 // At last the lines of `lxc.mount.fstab`, which come before all entries.
 void lower_fstab(Lowering& lowering);
@@ -156,6 +166,10 @@ void lower_cgroup_paths(Lowering& lowering);
 // One fstab line (`lxc.mount.entry`), appended to the spec's mounts.
 void add_mount_entry(Lowering& lowering, std::string_view line, const Origin& origin);
 
+// Appends "NAME=value" to a list of variables; an earlier value of the same name goes.
+void add_variable(std::vector<Located<std::string>>& environment, const std::string& variable,
+                  const Origin& origin);
+
 // What the raw keys' rows call.
 using RawKeyFunction = void (*)(Lowering& lowering, const RawEntry& entry);
 void set_mount_entry(Lowering& lowering, const RawEntry& entry);
@@ -169,6 +183,19 @@ void set_seccomp_profile(Lowering& lowering, const RawEntry& entry);
 void set_init_command(Lowering& lowering, const RawEntry& entry);
 void set_init_groups(Lowering& lowering, const RawEntry& entry);
 void set_environment(Lowering& lowering, const RawEntry& entry);
+void set_runtime_environment(Lowering& lowering, const RawEntry& entry);
+void set_hook_environment(Lowering& lowering, const RawEntry& entry);
+void set_hook(Lowering& lowering, const RawEntry& entry);
+void set_hook_version(Lowering& lowering, const RawEntry& entry);
+void clear_hooks(Lowering& lowering, const RawEntry& entry);
+void set_process_file(Lowering& lowering, const RawEntry& entry);
+void clear_process_files(Lowering& lowering, const RawEntry& entry);
+void set_console_path(Lowering& lowering, const RawEntry& entry);
+void set_console_log(Lowering& lowering, const RawEntry& entry);
+void set_console_size(Lowering& lowering, const RawEntry& entry);
+void set_log_level(Lowering& lowering, const RawEntry& entry);
+void set_log_file(Lowering& lowering, const RawEntry& entry);
+void set_log_syslog(Lowering& lowering, const RawEntry& entry);
 void set_signal(Lowering& lowering, const RawEntry& entry);
 void set_rlimit(Lowering& lowering, const RawEntry& entry);
 void set_sysctl(Lowering& lowering, const RawEntry& entry);

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "runtime/apparmor.h"
 #include "runtime/capabilities.h"
+#include "runtime/container_hooks.h"
 #include "runtime/planner.h"
 #include "runtime/volumes.h"
 
@@ -38,9 +39,8 @@ class ChildPlanner {
     if (spec_.namespaces.time && seen_by_others()) time_namespace();
     if (!spec_.id_map.empty()) become_root();
     if (spec_.namespaces.time && !seen_by_others()) time_namespace();
-    auto& root = add(ChildOp::attach, "mount the rootfs over /", spec_.rootfs.origin);
-    root.slot = input_.root;
-    root.text = text("/");
+    hooks(HookPhase::pre_mount);
+    root();
     dev();
     proc();
     sys();
@@ -50,6 +50,9 @@ class ChildPlanner {
     // Without an id map and without AppArmor nothing would keep the container from the host's sysctls in
     // there.
     if (spec_.nesting_mounts && (!spec_.id_map.empty() || !input_.label.empty())) nesting_mounts();
+    hooks(HookPhase::mount);
+    hooks(HookPhase::autodev);
+    check_start_hook();
     terminals();
     boot_id();
     stdio();
@@ -65,6 +68,11 @@ class ChildPlanner {
     }
     cgroup();
     restrict();
+    hooks(HookPhase::start);
+    if (input_.waits_before_exec) {
+      add(ChildOp::report, "send 'ready'").number = static_cast<std::uint64_t>(SyncMessage::Type::ready);
+      await(SyncMessage::Type::proceed_exec, "wait for 'execute'");
+    }
     start_init();
   }
 
@@ -108,6 +116,47 @@ class ChildPlanner {
     step.number = spec_.root_gid();
     step.number2 = spec_.root_uid();
     if (seen_by_others()) step.flags = ChildStep::kUndumpable;
+  }
+
+  // Hooks find the rootfs at its path on the host, and the host's "/" beside it; else nobody needs a path.
+  void root() {
+    const bool staged = has_staged_hooks(spec_);
+    const std::string path = staged ? input_.rootfs_mount : "/";
+    auto& step = add(ChildOp::attach, formatted("mount the rootfs over {}", path), spec_.rootfs.origin,
+                     staged ? "the container's root needs the right to search (x) in every directory above" : "");
+    step.slot = input_.root;
+    step.text = text(path);
+  }
+
+  void hooks(HookPhase phase) {
+    for (const auto& command : hooks_that_run(spec_, phase)) {
+      const HookCommand hook =
+          hook_command(phase, command, spec_.hook_version, spec_.vmid,
+                       common_hook_environment(hook_container(spec_, input_.rootfs_mount)));
+      auto& step = add(ChildOp::run_hook, formatted("run the {} hook '{}'", hook_name(phase), command.value),
+                       command.origin, "a hook is run by /bin/sh");
+      step.number = program_.hooks.size();
+      step.slot = input_.hook_log;
+      step.dir = input_.hook_errors;
+      ChildHook run;
+      run.key = hook.key;
+      for (const auto& word : {std::string("/bin/sh"), std::string("-c"), hook_command_line(hook)})
+        run.argv.push_back(text(word));
+      for (const auto& variable : inner_hook_environment(spec_, hook)) run.envp.push_back(text(variable));
+      program_.hooks.push_back(std::move(run));
+    }
+  }
+
+  // While a missing one can still be told apart from one that fails.
+  void check_start_hook() {
+    const auto& list = spec_.hooks.of(HookPhase::start);
+    if (list.empty()) return;
+    const std::string path = hook_program(list.front().value);
+    if (path.empty()) return;
+    auto& step = add(ChildOp::check_program, formatted("find the start hook's program '{}' in the rootfs", path),
+                     list.front().origin, "start hooks are programs of the container's");
+    step.dir = input_.root;
+    step.text = text(path);
   }
 
   void time_namespace() {

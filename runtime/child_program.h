@@ -54,6 +54,9 @@ enum class ChildOp : std::uint16_t {
   no_new_privs,
   seccomp,           // loads the program's filter; flag kListener: and sends its listener to the host
   parent_death,      // number: the signal to get when the parent dies
+  run_hook,          // number: index into the program's hooks; slot: a log for its standard output, dir: for its
+                     // standard error (both may be empty). Fails with its wait status unless that is 0
+  check_program,     // text below dir, symlinks followed inside: has to be executable
   change_directory,  // text; made (0755) when missing
   set_ids,           // number: gid, number2: uid; groups from the program
   exec,              // argv, envp
@@ -86,6 +89,13 @@ struct ChildStepInfo {
   std::string hint;  // what to do when it fails
 };
 
+// A program that run_hook runs: offsets into the arena. argv[0] is its path.
+struct ChildHook {
+  std::vector<std::uint32_t> argv;
+  std::vector<std::uint32_t> envp;
+  std::string key;  // "lxc.hook.mount", for messages
+};
+
 struct ChildProgram {
   std::vector<ChildStep> steps;
   std::vector<ChildStepInfo> info;           // same length
@@ -94,6 +104,7 @@ struct ChildProgram {
   std::vector<std::uint32_t> argv;
   std::vector<std::uint32_t> envp;
   std::vector<std::uint32_t> groups;
+  std::vector<ChildHook> hooks;
   std::vector<sock_filter> filter;
   Slot slot_count = 1;
 

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -325,6 +326,58 @@ struct SignalSpec {
   bool operator==(const SignalSpec&) const = default;
 };
 
+// Points of a container's life at which programs of the config run (`lxc.hook.<name>`), and who runs them.
+enum class HookPhase : std::uint8_t {
+  pre_start,   // the host, before the container's control group and first process are made
+  pre_mount,   // inside the container's namespaces, the host's root being "/"
+  mount,       // the same, when the rootfs is staged with all that is mounted in it
+  autodev,     // the same, after `mount`, when there is a /dev of the container's own
+  start,       // inside the container's root, confined as init will be
+  start_host,  // the host, while the container waits to execute init
+  stop,        // the host, when init has ended
+  post_stop,   // the host, when everything is cleaned up
+  clone,       // the host, for a new copy
+  destroy,     // the host, before a container is removed
+};
+inline constexpr std::array<const char*, 10> kHookNames = {
+    "pre-start", "pre-mount", "mount", "autodev", "start", "start-host", "stop", "post-stop", "clone", "destroy"};
+constexpr const char* hook_name(HookPhase phase) {
+  return kHookNames[static_cast<std::size_t>(phase)];
+}
+
+// Shell command lines, in the order they run.
+struct HookSpec {
+  using List = std::vector<Located<std::string>>;
+  std::array<List, kHookNames.size()> lists;
+  List environment;  // "NAME=value", for the hooks inside the container's namespaces
+
+  const List& of(HookPhase phase) const { return lists[static_cast<std::size_t>(phase)]; }
+  List& of(HookPhase phase) { return lists[static_cast<std::size_t>(phase)]; }
+  bool operator==(const HookSpec&) const = default;
+};
+
+// What is done with the console besides being init's terminal.
+struct ConsoleSpec {
+  Located<std::string> path;      // a terminal of the host that the console is shown on; empty: none
+  Located<std::string> log_file;  // gets what is written to the console; empty: none
+  std::uint64_t log_size = 0;     // bytes; 0: unlimited
+  bool rotate = false;            // a full log becomes <log_file>.1, else it begins anew
+  std::uint64_t buffer_size = 0;  // bytes of the last output that are kept for `pct console-log`; 0: none
+
+  bool watched() const { return !path.value.empty() || !log_file.value.empty() || buffer_size != 0; }
+  bool operator==(const ConsoleSpec&) const = default;
+};
+
+// Where a start and a stop log to, and how much (runtime/container_log.h).
+struct LogSpec {
+  unsigned level = 5;        // 0 trace, 1 debug, 2 info, 3 notice, 4 warn, 5 error, 6 crit, 7 alert, 8 fatal
+  Located<std::string> file;  // empty: none
+  std::string syslog;         // facility: "daemon", "local0" to "local7"; empty: not there
+
+  bool on() const { return !file.value.empty() || !syslog.empty(); }
+  bool operator==(const LogSpec&) const = default;
+};
+
 struct ContainerSpec {
   std::uint32_t vmid = 0;
   std::string config_path;  // where it was read from, for messages
@@ -358,6 +411,16 @@ struct ContainerSpec {
 
   // How hooks and network scripts get their arguments (lxc.hook.version): 0 or 1.
   unsigned hook_version = 0;
+  HookSpec hooks;
+  // Host path of the program that is told about the phases of the container's life (`hookscript`); empty: none.
+  Located<std::string> hookscript;
+  ConsoleSpec console_output;
+  LogSpec log;
+  // Variables that were copied from the environment of whoever starts the container, "NAME=value": for the next
+  // start after a reboot from inside.
+  std::vector<std::string> copied_environment;
+  // Files below /proc/<init>/ and what the host writes into them ("oom_score_adj").
+  std::vector<std::pair<std::string, Located<std::string>>> process_files;
 
   std::vector<LinkSpec> links;
   cgroupv2::Resources resources;

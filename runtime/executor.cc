@@ -9,6 +9,8 @@
 #include "base/error.h"
 #include "base/fd_passing.h"
 #include "base/format.h"
+#include "base/process.h"
+#include "runtime/container_hooks.h"
 
 namespace hutch {
 
@@ -27,6 +29,7 @@ void StartExecutor::run_ahead(const StartPlan& plan) {
 void StartExecutor::run(const StartPlan& plan) {
   run_guarded(plan, plan.host.size());
   undo_.dismiss();
+  signals_.reset();
   collect_trace();
 }
 
@@ -34,6 +37,7 @@ void StartExecutor::give_up() noexcept {
   side_.stop();
   placement_.go_anywhere();
   undo_.run();
+  signals_.reset();
   collect_trace();
 }
 
@@ -41,17 +45,40 @@ void StartExecutor::run_guarded(const StartPlan& plan, std::size_t end) {
   plan_ = &plan;
   if (!group_) group_.emplace(plan.cgroups, plan.state.cgroup, plan.spec.cgroup_paths.inner);
   try {
+    prepare_for(plan);
     run_main_lane(end);
     side_.stop();
   } catch (const Error& error) {
     side_.stop();
     const Error failure = real_failure(error);
+    log_hook_output();
+    log_.write(LogLevel::error, "start", failure.what());
     give_up();
+    for (const auto& undo : undo_failures_) log_.write(LogLevel::warn, "start", undo);
     throw failure;
   } catch (...) {
     give_up();
     throw;
   }
+}
+
+// What only few containers have.
+void StartExecutor::prepare_for(const StartPlan& plan) {
+  const auto& spec = plan.spec;
+  if (spec.log.on() && !log_.on()) log_ = ContainerLog(spec.log, spec.vmid);
+  const bool hooks = has_inner_hooks(spec) || has_end_hooks(spec) ||
+                     !spec.hooks.of(HookPhase::pre_start).empty() ||
+                     !spec.hooks.of(HookPhase::start_host).empty();
+  if (hooks && !signals_) signals_.emplace();
+}
+
+bool StartExecutor::wants_debug() const {
+  return options_.log || log_.takes(LogLevel::debug);
+}
+
+void StartExecutor::debug(const std::string& line) {
+  if (options_.log) options_.log(line);
+  log_.write(LogLevel::debug, "start", line);
 }
 
 void StartExecutor::run_main_lane(std::size_t end) {
@@ -77,7 +104,7 @@ void StartExecutor::begin_side_lane(std::size_t at) {
 
 void StartExecutor::run_step(std::size_t at, Trace& trace) {
   const HostStep& step = plan_->host[at];
-  if (options_.log) options_.log(formatted("host {:>3}  {}", at + 1, step.text));
+  if (wants_debug()) debug(formatted("host {:>3}  {}", at + 1, step.text));
   const auto span = trace.span(step.text);
   try {
     if (options_.before_step) options_.before_step(at);
@@ -94,10 +121,10 @@ void StartExecutor::push_undo(std::string name, UndoStack::Action action) {
 
 // The child itself cannot log; what it must have done by now is known from where it is.
 void StartExecutor::log_child_steps(ChildOp last) {
-  if (!options_.log) return;
+  if (!wants_debug()) return;
   while (child_steps_logged_ < plan_->child.steps.size()) {
     const std::size_t at = child_steps_logged_++;
-    options_.log(formatted("child {:>3}  {}", at + 1, plan_->child.info[at].text));
+    debug(formatted("child {:>3}  {}", at + 1, plan_->child.info[at].text));
     if (plan_->child.steps[at].op == last) return;
   }
 }
@@ -124,7 +151,18 @@ void StartExecutor::trace_child_steps() {
   }
 }
 
+// Where hooks run inside, that may be long, and the user may have enough of it.
+void StartExecutor::wait_for_child() {
+  if (!signals_) return;
+  pollfd fds[2] = {{sync_.get(), POLLIN, 0}, {signals_->fd(), POLLIN, 0}};
+  while (::poll(fds, 2, -1) < 0) {
+    if (errno != EINTR) throw_errno("cannot wait for the container's first process");
+  }
+  if ((fds[0].revents & POLLIN) == 0) signals_->check();
+}
+
 std::optional<SyncMessage> StartExecutor::receive() {
+  wait_for_child();
   SyncMessage message{};
   ReceivedMessage received = receive_with_fd(sync_.get(), &message, sizeof message);
   if (received.size == 0) return std::nullopt;
@@ -159,6 +197,14 @@ void StartExecutor::throw_child_failure(const SyncMessage& message) const {
   if (message.step >= plan_->child.info.size())
     throw Error("the container's first process failed", message.error);
   const auto& info = plan_->child.info[message.step];
+  if (const auto& step = plan_->child.steps[message.step];
+      step.op == ChildOp::run_hook && message.error == 0) {
+    ProgramResult result;
+    result.status = static_cast<int>(message.detail);
+    throw Error(formatted("inside the container: '{}': cannot {}: it {}", plan_->child.hooks[step.number].key,
+                          info.text, result.status_text()),
+                0, "its own messages stand above", info.origin);
+  }
   throw Error(formatted("inside the container: cannot {}", info.text), message.error, info.hint, info.origin);
 }
 

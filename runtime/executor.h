@@ -11,15 +11,19 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/held_signals.h"
 #include "base/trace.h"
 #include "base/undo.h"
 #include "base/unique_fd.h"
 #include "cgroupv2/group.h"
 #include "runtime/child_times.h"
+#include "runtime/console_watch.h"
+#include "runtime/container_log.h"
 #include "runtime/cpu_placement.h"
 #include "runtime/link_work.h"
 #include "runtime/side_lane.h"
 #include "runtime/start_plan.h"
+#include "runtime/stop_hooks.h"
 #include "runtime/supervisor.h"
 #include "runtime/volumes.h"
 
@@ -47,6 +51,8 @@ struct ImageStorage {
   std::vector<const char*> candidates;
   std::vector<char*> argv;
   std::vector<char*> envp;
+  std::vector<std::vector<char*>> hook_words;
+  std::vector<HookImage> hooks;
 };
 
 // Runs the host's steps of a StartPlan, in the calling thread and one beside it. Every step registers its
@@ -103,6 +109,12 @@ class StartExecutor {
   UniqueFd init_pidfd_;
   LinkWork links_{
       [this](std::string name, UndoStack::Action action) { push_undo(std::move(name), std::move(action)); }};
+  ContainerLog log_;
+  std::optional<HeldSignals> signals_;  // only where hooks may take their time
+  std::optional<StopHooks> stop_hooks_;
+  UniqueFd hook_log_;  // what hooks inside have printed
+  ConsoleFiles console_files_;
+  ContainerState record_;            // as it was written last
   std::vector<UniqueFd> terminals_;  // masters of the container's ptys, by HandedFd
   std::mutex undo_mutex_;            // both lanes register undos
   UndoStack undo_;                   // its actions use the members above
@@ -159,10 +171,23 @@ class StartExecutor {
   void perform(const host::PublishState& step);
   void perform(const host::AwaitExec& step);
   void perform(const host::CommitSupervisor& step);
+  void perform(const host::PromiseHooks& step);
+  void perform(const host::RunHook& step);
+  void perform(const host::OpenHookOutput& step);
+  void perform(const host::AwaitReady& step);
+  void perform(const host::WriteProcessFile& step);
+  void perform(const host::OpenConsoleFiles& step);
+  void perform(const host::StartConsoleWatch& step);
 
   int id_map_namespace(const IdMap& map) const;
   std::string lock_stage(int mount) const;
   OpenedVolume mount(const host::MountVolume& step, int id_map);
+  void prepare_for(const StartPlan& plan);
+  bool wants_debug() const;
+  void debug(const std::string& line);
+  void log_hook_output();
+  void hold_namespaces();
+  void wait_for_child();
   void log_child_steps(ChildOp last);
   void trace_child_steps();
   void prepare_image();

@@ -1,12 +1,15 @@
 #include "runtime/hook_command.h"
 
-#include <signal.h>
-#include <unistd.h>
-
 #include "base/error.h"
 #include "base/format.h"
 #include "base/process.h"
 #include "runtime/start_plan.h"
+#include <cerrno>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 namespace hutch {
 
@@ -25,8 +28,11 @@ std::string quoted(std::string_view word) {
   return text + "'";
 }
 
-// A start or clean-up may have signals blocked, and a shell would hand that on.
-void prepare_process() {
+// A start or clean-up may have signals blocked, and a shell would hand that on. A hook is of no use when who
+// waits for it is killed: somebody else cleans up then.
+void prepare_process(int mounts) {
+  check(::prctl(PR_SET_PDEATHSIG, SIGTERM), "cannot ask for a signal when the parent dies");
+  if (mounts >= 0) check(::setns(mounts, CLONE_NEWNS), "cannot enter the supervisor's mount namespace");
   check(::chdir("/"), "cannot change to '/'");
   sigset_t none;
   ::sigemptyset(&none);
@@ -62,26 +68,21 @@ std::string run_hook(const HookCommand& hook) {
   options.inherit_err = true;
   options.out_limit = kHookOutputLimit;
   options.until_exit = true;
-  options.before_exec = prepare_process;
+  options.signals = hook.signals;
+  options.before_exec = [&hook] { prepare_process(hook.mounts); };
   ProgramResult result;
   try {
     result = run_program({"/bin/sh", "-c", hook_command_line(hook)}, options);
   } catch (const Error& error) {
     throw error.with_context(formatted("cannot run the script of '{}'", hook.key)).with_origin(hook.origin);
   }
+  if (result.passed_signal != 0) {
+    throw Error(formatted("'{}': interrupted by SIG{}", hook.key, ::sigabbrev_np(result.passed_signal)), EINTR,
+                {}, hook.origin);
+  }
   if (result.succeeded()) return std::move(result.out);
   throw Error(formatted("'{}': the script '{}' {}", hook.key, hook.command, result.status_text()), 0,
               "its own messages stand above", hook.origin);
-}
-
-HookContainer hook_container(const ContainerSpec& spec, const Sysroot& sysroot) {
-  HookContainer container;
-  container.name = std::to_string(spec.vmid);
-  container.config_path = spec.config_path;
-  container.rootfs_mount = rootfs_mount_path(sysroot, spec);
-  container.rootfs_path = spec.rootfs.source;
-  container.hook_version = spec.hook_version;
-  return container;
 }
 
 std::vector<std::string> common_hook_environment(const HookContainer& container) {

@@ -27,6 +27,8 @@ struct HookCommand {
   // "NAME=value", on top of this process's environment; LXC_HOOK_SECTION and LXC_HOOK_TYPE come by
   // themselves.
   std::vector<std::string> environment;
+  int mounts = -1;   // a mount namespace to run in; -1: the calling thread's
+  int signals = -1;  // see ProgramOptions; when one was passed on, the hook has failed
   Origin origin;
 };
 
@@ -35,7 +37,7 @@ std::string hook_command_line(const HookCommand& hook);
 // `environment` with what the version adds.
 std::vector<std::string> hook_environment(const HookCommand& hook);
 
-// Runs it in the calling thread's namespaces, in "/", with no signal blocked, standard input and error as
+// Runs it in the calling thread's namespaces (but `mounts`), in "/", with no signal blocked, standard input and error as
 // ours, and waits until it has ended; a process that it leaves in the background may go on, also with its
 // outputs. Gives what it wrote to standard output (at most kHookOutputLimit bytes, the rest is read and
 // dropped), for a debug log. Throws Error with the key, the exit status or signal and the config line when it
@@ -54,7 +56,6 @@ struct HookContainer {
   std::string log_level;        // LXC_LOG_LEVEL: "ERROR"
   unsigned hook_version = 0;    // LXC_HOOK_VERSION
 };
-HookContainer hook_container(const ContainerSpec& spec, const Sysroot& sysroot);
 // "NAME=value" entries; LXC_CGNS_AWARE=1 among them.
 std::vector<std::string> common_hook_environment(const HookContainer& container);
 

@@ -27,6 +27,7 @@
 #include "cgroupv2/freezer.h"
 #include "runtime/apparmor.h"
 #include "runtime/child_interpreter.h"
+#include "runtime/container_hooks.h"
 #include "runtime/dev_tree.h"
 #include "runtime/executor.h"
 #include "runtime/id_map.h"
@@ -58,12 +59,19 @@ void fill_image(const ChildProgram& program, ImageStorage& storage, ChildImage& 
   storage.envp = words(program.envp);
   for (const auto offset : program.candidates) storage.candidates.push_back(program.arena.data() + offset);
   storage.candidates.push_back(nullptr);
+  for (const auto& hook : program.hooks) {
+    HookImage pointers;
+    pointers.argv = storage.hook_words.emplace_back(words(hook.argv)).data();
+    pointers.envp = storage.hook_words.emplace_back(words(hook.envp)).data();
+    storage.hooks.push_back(pointers);
+  }
   image.steps = program.steps.data();
   image.step_count = program.steps.size();
   image.arena = program.arena.data();
   image.candidates = storage.candidates.data();
   image.argv = storage.argv.data();
   image.envp = storage.envp.data();
+  image.hooks = storage.hooks.data();
   image.groups = program.groups.data();
   image.group_count = program.groups.size();
   image.filter = program.filter.data();
@@ -240,6 +248,7 @@ void StartExecutor::perform(const host::Spawn& step) {
   supervisor_->spawn(step.clone_flags, cgroup.get(), joins);
   // Before the group goes: not all of its processes may be killable by it (an older kernel's cgroup.kill).
   push_undo("kill the container", [this] {
+    hold_namespaces();
     // ESRCH: it is dead and only has to be collected.
     if (init_pidfd_ && sys::pidfd_send_signal(init_pidfd_.get(), SIGKILL) < 0 && errno != ESRCH) {
       throw_errno("cannot kill init");
@@ -406,6 +415,7 @@ void StartExecutor::perform(const host::WriteState&) {
   supervisor_identity_ = *supervisor;
   state.supervisor = supervisor_identity_;
   write_unpublished_state(plan_->sysroot, state);
+  record_ = std::move(state);
 }
 
 void StartExecutor::perform(const host::IdentifyInit&) {
@@ -421,6 +431,7 @@ void StartExecutor::perform(const host::CompleteState&) {
   state.supervisor = supervisor_identity_;
   if (!state.moved_links.empty()) state.moved_links = links_.moved_links();
   write_unpublished_state(plan_->sysroot, state);
+  record_ = std::move(state);
   // For whoever joins the container later.
   const auto& filter = plan_->child.filter;
   if (filter.empty()) return;
@@ -454,11 +465,13 @@ void StartExecutor::perform(const host::AwaitExec&) {
   placement_.go_anywhere();
   if (!executing) throw_child_death();
   sync_.reset();
+  log_hook_output();
   log_child_steps(ChildOp::exec);
 }
 
 void StartExecutor::perform(const host::CommitSupervisor&) {
   std::vector<int> kept;
+  if (record_.console_watch.pid > 0) terminals_.front().reset();  // it is drained there
   for (const auto& terminal : terminals_) {
     if (terminal) kept.push_back(terminal.get());
   }
@@ -475,10 +488,21 @@ void StartExecutor::perform(const host::CommitSupervisor&) {
         check(::ioctl(console, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC), "cannot open the console's end"));
     kept.push_back(console_end.get());
   }
-  const bool holds_network = has_links_to_return(plan_->state);
-  if (holds_network) kept.push_back(links_.net_namespace());
   if (!plan_->spec.namespaces.pid) supervisor_->never_restart();
-  supervisor_->commit(kept, has_console, holds_network);
+  // For the clean-up command (HeldNamespaces::inherited).
+  HeldNamespaces namespaces;
+  UniqueFd mounts;
+  if (has_end_hooks(plan_->spec)) {
+    namespaces = HeldNamespaces::of_process(init_pid_);
+    mounts = open_file(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY);
+  } else if (has_links_to_return(plan_->state)) {
+    namespaces = HeldNamespaces::network_of(init_pid_);
+  }
+  for (const int held : namespaces.descriptors()) kept.push_back(held);
+  if (mounts) kept.push_back(mounts.get());
+  supervisor_->commit(kept, has_console, namespaces.all().size() + (mounts ? 1U : 0U));
+  stop_hooks_.reset();  // its own now
+  log_.write(LogLevel::info, "start", "the container is running");
 }
 
 }  // namespace hutch

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "runtime/container_hooks.h"
 
 namespace hutch {
 
@@ -185,7 +186,7 @@ void plan_configuration(const LinkSpec& link, const HostFacts& facts, std::vecto
 }  // namespace
 
 LinkPlanContext link_plan_context(const ContainerSpec& spec, const Sysroot& sysroot) {
-  return {std::to_string(spec.vmid), common_hook_environment(hook_container(spec, sysroot)),
+  return {std::to_string(spec.vmid), common_hook_environment(hook_container(spec, rootfs_mount_path(sysroot, spec))),
           spec.hook_version};
 }
 

@@ -74,7 +74,7 @@ void restore(netlink::Socket& host, const netlink::Link& found, const MovedLink&
 
 class Returns {
  public:
-  Returns(const Sysroot& sysroot, const ContainerState& state, const std::optional<UniqueFd>& net_namespace)
+  Returns(const Sysroot& sysroot, const ContainerState& state, int net_namespace)
       : sysroot_(sysroot), state_(state), net_namespace_(net_namespace) {}
 
   std::vector<std::string> run() {
@@ -83,7 +83,7 @@ class Returns {
     }
     for (const auto& script : state_.down_scripts) attempt([&] { run_script(script); });
     for (const auto& link : state_.moved_links) {
-      attempt([&] { give_link_back(socket(), net_namespace_ ? net_namespace_->get() : -1, link); });
+      attempt([&] { give_link_back(socket(), net_namespace_, link); });
     }
     for (const auto& port : state_.open_vswitch_ports) attempt([&] { delete_open_vswitch_port(port); });
     for (const auto& [link, address] : state_.proxies) attempt([&] { delete_proxy(link, address); });
@@ -94,7 +94,7 @@ class Returns {
  private:
   const Sysroot& sysroot_;
   const ContainerState& state_;
-  const std::optional<UniqueFd>& net_namespace_;
+  int net_namespace_;
   std::optional<netlink::Socket> socket_;
   std::vector<std::string> failures_;
 
@@ -111,8 +111,8 @@ class Returns {
   void run_script(const LinkScript& script) {
     std::vector<std::string> environment = state_.hook_environment;
     if (state_.init.pid > 0) environment.push_back(formatted("LXC_PID={}", state_.init.pid));
-    if (net_namespace_) {
-      environment.push_back(formatted("LXC_NET_NS=/proc/{}/fd/{}", ::getpid(), net_namespace_->get()));
+    if (net_namespace_ >= 0) {
+      environment.push_back(formatted("LXC_NET_NS=/proc/{}/fd/{}", ::getpid(), net_namespace_));
     }
     run_hook(link_script_run(script, false, std::to_string(state_.vmid), std::move(environment)));
   }
@@ -153,32 +153,8 @@ bool has_links_to_return(const ContainerState& state) {
          !state.proxies.empty() || !state.loopback_routes.empty() || !state.dhcp_clients.empty();
 }
 
-std::optional<UniqueFd> hold_net_namespace(const ContainerState& state) {
-  if (!has_links_to_return(state) || state.init.pid <= 0) return std::nullopt;
-  auto held = open_if_exists(AT_FDCWD, formatted("/proc/{}/ns/net", state.init.pid), O_RDONLY);
-  // Only now is it certain that the number was still init's.
-  if (!is_alive(state.init)) return std::nullopt;
-  return held;
-}
-
-std::optional<UniqueFd> inherited_net_namespace() {
-  for (const auto& name : list_directory("/proc/self/fd")) {
-    const auto number = parse_unsigned(name);
-    char target[64];
-    const std::string path = "/proc/self/fd/" + name;
-    const ssize_t size = ::readlink(path.c_str(), target, sizeof target);
-    if (!number || size < 0) continue;
-    if (std::string_view(target, static_cast<std::size_t>(size)).starts_with("net:[")) {
-      UniqueFd held(static_cast<int>(*number));
-      check(::fcntl(held.get(), F_SETFD, FD_CLOEXEC), "cannot keep a descriptor to ourselves");
-      return held;
-    }
-  }
-  return std::nullopt;
-}
-
 std::vector<std::string> return_links(const Sysroot& sysroot, const ContainerState& state,
-                                      const std::optional<UniqueFd>& net_namespace) {
+                                      int net_namespace) {
   return Returns(sysroot, state, net_namespace).run();
 }
 

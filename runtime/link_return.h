@@ -18,18 +18,13 @@ namespace hutch {
 // when it is back already. Throws ENODEV when it is nowhere.
 void give_link_back(netlink::Socket& host, int net_namespace, const MovedLink& link);
 
-// Whether the end of this container needs return_links; and its network namespace while init dies.
+// Whether the end of this container needs return_links; and its network namespace while init dies
+// (HeldNamespaces, runtime/stop_hooks.h).
 bool has_links_to_return(const ContainerState& state);
 
-// The network namespace of a container that still runs, to be held until return_links; nothing when it has
-// nothing to return or is just ending.
-std::optional<UniqueFd> hold_net_namespace(const ContainerState& state);
-// The one that a container's supervisor has held for this process (runtime/supervisor.h).
-std::optional<UniqueFd> inherited_net_namespace();
-
 // Everything that the record names, in this order: DHCP clients, scripts, links, Open vSwitch, proxies,
-// routes. Init has ended. What fails does not stop the rest; gives a line about each failure.
+// routes. Init has ended; `net_namespace` as above. What fails does not stop the rest; gives a line about each failure.
 std::vector<std::string> return_links(const Sysroot& sysroot, const ContainerState& state,
-                                      const std::optional<UniqueFd>& net_namespace);
+                                      int net_namespace);
 
 }  // namespace hutch

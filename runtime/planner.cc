@@ -15,6 +15,7 @@
 #include "cgroupv2/device_filter.h"
 #include "runtime/apparmor.h"
 #include "runtime/capabilities.h"
+#include "runtime/container_hooks.h"
 #include "runtime/id_map.h"
 #include "runtime/link_plan.h"
 #include "runtime/link_return.h"
@@ -53,23 +54,32 @@ class HostPlanner {
     plan_.state = record();
     const auto writes = cgroupv2::place(cgroupv2::resource_writes(spec_.resources, "0"), plan_.cgroups);
     add(host::MakeSupervisor{}, "make the supervisor, in a private mount namespace", "end it");
+    if (has_end_hooks(spec_)) promise_hooks(HookPhase::post_stop);
     add(host::MakeStateDirectory{},
         formatted("make directory {}", state_directory(plan_.sysroot, spec_.vmid)), "remove");
     add(host::WriteState{}, "write the state record", "remove");
+    const bool hooks_first = !spec_.hooks.of(HookPhase::pre_start).empty();
+    if (hooks_first) {
+      // What they mount goes with the container.
+      enter_mounts();
+      run_hooks(HookPhase::pre_start);
+    }
     add(host::CreateCgroup{writes}, formatted("create cgroup {} and {}", group_, inner_), "remove",
         spec_.cgroup_paths.origin);
+    if (!spec_.hooks.of(HookPhase::stop).empty()) promise_hooks(HookPhase::stop);
     if (!spec_.cgroup_paths.monitor.empty()) {
       add(host::MoveSupervisor{}, formatted("move the supervisor into cgroup {}", spec_.cgroup_paths.monitor),
           "remove", spec_.cgroup_paths.origin);
     }
     const auto& namespaces = spec_.namespaces;
-    plan_.shares_memory =
-        !namespaces.time && !namespaces.shares(NamespaceKind::time) && !tight_memory(writes);
+    // Some files of /proc/<pid> are about the memory, which is to be init's alone then (oom_score_adj).
+    plan_.shares_memory = !namespaces.time && !namespaces.shares(NamespaceKind::time) &&
+                          !tight_memory(writes) && spec_.process_files.empty();
     open_namespaces();
     // A first process with a memory of its own needs its program from the beginning.
     if (!plan_.shares_memory) plan_.ahead = plan_.host.size();
     spawn();
-    add(host::EnterMounts{}, "enter the supervisor's mount namespace");
+    if (!hooks_first) enter_mounts();
     if (plan_.shares_memory) plan_.ahead = plan_.host.size();
   }
 
@@ -88,6 +98,13 @@ class HostPlanner {
           formatted("connect to the seccomp proxy {}", join(spec_.seccomp.notify_proxies, ", else ")), "",
           spec_.seccomp.notify_origin);
     }
+    child_.rootfs_mount = rootfs_mount_path(plan_.sysroot, spec_);
+    child_.waits_before_exec = has_inner_hooks(spec_) || !spec_.hooks.of(HookPhase::start_host).empty();
+    if (watches_console()) {
+      const auto& path = spec_.console_output.path;
+      add(host::OpenConsoleFiles{}, "open what the console is shown on and logged to", "",
+          path.value.empty() ? spec_.console_output.log_file.origin : path.origin);
+    }
     const std::size_t mapped = side_lane();
     // What the child needs for its mounts goes first, so that both sides have something to do.
     volumes();
@@ -99,13 +116,16 @@ class HostPlanner {
     sources();
     namespace_filesystems();
     v1_cgroups();
+    hook_output();
     add(host::AwaitSide{mapped}, "wait for the id maps");
     send(SyncMessage::Type::proceed_mapped, "send 'mapped'");
     load_profile();
     limits();
-    device_filter();
+    // Hooks inside make device nodes that the container may not.
+    if (!has_inner_hooks(spec_)) device_filter();
     delegate();
     rlimits();
+    process_files();
     add(host::IdentifyInit{}, "identify the first process");
     // A child that may only use the CPU we run on would stop us in the middle: the links come first.
     add(host::AwaitSide{last_side_}, "wait for the links");
@@ -116,11 +136,21 @@ class HostPlanner {
       add(host::StartSeccompProxy{}, "start a process that passes seccomp notifications on", "end it",
           spec_.seccomp.notify_origin);
     }
+    if (child_.waits_before_exec) {
+      add(host::AwaitReady{}, "wait for 'ready'");
+      if (has_inner_hooks(spec_)) device_filter();
+      run_hooks(HookPhase::start_host);
+      send(SyncMessage::Type::proceed_exec, "send 'execute'");
+    }
     add(host::AwaitExec{}, "wait for init to be executed");
     for (const auto& client : plan_.state.dhcp_clients) {
       add(host::StartDhcpClient{client},
           formatted("start a DHCP client for {} (IPv{})", client.interface, client.family == AF_INET ? 4 : 6),
           "end it");
+    }
+    if (watches_console()) {
+      add(host::StartConsoleWatch{}, "start the process that watches the console", "end it",
+          spec_.console_output.log_file.origin);
     }
     add(host::PublishState{}, "publish the state record");
     add(host::CommitSupervisor{}, "leave the container to its supervisor");
@@ -144,6 +174,41 @@ class HostPlanner {
     plan_.host.push_back({std::move(action), lane_, std::move(text), std::move(undo), std::move(origin), {}});
     return plan_.host.back();
   }
+
+  void enter_mounts() { add(host::EnterMounts{}, "enter the supervisor's mount namespace"); }
+
+  void promise_hooks(HookPhase phase) {
+    std::size_t count = spec_.hooks.of(phase).size();
+    if (phase == HookPhase::post_stop) {
+      count += spec_.hooks.of(HookPhase::stop).size() + (spec_.hookscript.value.empty() ? 0 : 1);
+    }
+    add(host::PromiseHooks{phase},
+        formatted("promise the {} hooks", phase == HookPhase::stop ? "stop" : "stop and post-stop"),
+        formatted("run {} hook{}", count, count == 1 ? "" : "s"));
+  }
+
+  void run_hooks(HookPhase phase) {
+    for (const auto& command : spec_.hooks.of(phase)) {
+      add(host::RunHook{phase, command}, formatted("run the {} hook '{}'", hook_name(phase), command.value), "",
+          command.origin);
+    }
+  }
+
+  void hook_output() {
+    if (!has_inner_hooks(spec_)) return;
+    child_.hook_log = plan_.child.new_slot();
+    child_.hook_errors = plan_.child.new_slot();
+    add(host::OpenHookOutput{child_.hook_log, child_.hook_errors}, "open what the hooks inside write to");
+  }
+
+  void process_files() {
+    for (const auto& [name, value] : spec_.process_files) {
+      add(host::WriteProcessFile{name, value.value}, formatted("write {} into /proc/<init>/{}", value.value, name),
+          "", value.origin);
+    }
+  }
+
+  bool watches_console() const { return spec_.console && spec_.autodev && spec_.console_output.watched(); }
 
   // What needs the first process and nothing else. Gives the step after which the id maps are written.
   std::size_t side_lane() {
@@ -177,6 +242,16 @@ class HostPlanner {
     for (const auto& link : spec_.links) {
       if (link.kind == LinkSpec::Kind::veth) state.host_links.push_back(link.host_name);
     }
+    if (has_end_hooks(spec_)) {
+      const std::string rootfs = rootfs_mount_path(plan_.sysroot, spec_);
+      state.hook_environment = common_hook_environment(hook_container(spec_, rootfs));
+      state.hook_version = spec_.hook_version;
+      state.stop_hooks = spec_.hooks.of(HookPhase::stop);
+      state.post_stop_hooks = spec_.hooks.of(HookPhase::post_stop);
+      state.hookscript = spec_.hookscript.value;
+    }
+    state.log = spec_.log;
+    state.copied_environment = spec_.copied_environment;
     return state;
   }
 
@@ -468,7 +543,8 @@ class HostPlanner {
 
   void device_filter() {
     if (cgroupv2::needs_device_filter(spec_.devices)) {
-      child_.report_prepared = refuses_own_devices();
+      // Where hooks run inside, the first process is done with its devices when the filter comes.
+      child_.report_prepared = !has_inner_hooks(spec_) && refuses_own_devices();
       if (child_.report_prepared) add(host::AwaitPrepared{}, "wait until the child has opened its devices");
       add(host::AttachDeviceFilter{cgroupv2::device_program(spec_.devices)},
           formatted("attach the device filter: {} rules, else {}", spec_.devices.rules.size(),

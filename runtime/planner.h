@@ -35,7 +35,12 @@ struct ChildPlanInput {
   bool report_prepared = false;  // tell the host when no more devices have to be opened
   bool unshare_cgroup = false;   // the cgroup namespace is made after joining the v1 hierarchies
   bool sched_core = false;       // a core-scheduling cookie makes a difference on this host
-  std::string label;             // AppArmor label to take; empty: none
+  // Where the rootfs is on the host, and where the first process has it for hooks.
+  std::string rootfs_mount;
+  bool waits_before_exec = false;  // for what the host does then
+  Slot hook_log = kNoSlot;         // for the output of hooks
+  Slot hook_errors = kNoSlot;
+  std::string label;            // AppArmor label to take; empty: none
   std::uint64_t dropped_capabilities = 0;
 };
 void plan_child(const ContainerSpec& spec, const ChildPlanInput& input, ChildProgram& program);

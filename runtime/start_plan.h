@@ -56,6 +56,29 @@ struct MountVolume {
 // otherwise do so to the host's whole file system.
 struct PinRootfs {};
 struct SetUpGuest {};
+// Makes sure that the hooks at the container's end run also when the start fails from here on.
+struct PromiseHooks {
+  HookPhase phase{};  // stop or post_stop
+};
+// Hooks on the host: pre_start, start_host.
+struct RunHook {
+  HookPhase phase{};
+  Located<std::string> command;
+};
+// Where the hooks inside write to: the log of this start, and the user's standard error.
+struct OpenHookOutput {
+  Slot log = kNoSlot;
+  Slot errors = kNoSlot;
+};
+// Until the first process has only init to execute.
+struct AwaitReady {};
+// A file below /proc/<init>/.
+struct WriteProcessFile {
+  std::string name;
+  std::string value;
+};
+struct OpenConsoleFiles {};
+struct StartConsoleWatch {};
 struct OpenRoot {
   Slot slot = kNoSlot;
   bool locked = false;  // read-only and other attributes of its mounts stay (runtime/locked_mount.h)
@@ -183,7 +206,9 @@ using HostAction = std::variant<
     host::Proceed, host::OpenTasks, host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup,
     host::SetRlimit, host::CreateLink, host::PlugLink, host::RouteLink, host::ProxyLink, host::MoveLink,
     host::RunLinkScripts, host::ConfigureLink, host::AwaitSide, host::AwaitPrepared, host::WriteState,
-    host::IdentifyInit, host::StartDhcpClient, host::CompleteState, host::AwaitExec, host::PublishState, host::CommitSupervisor>;
+    host::IdentifyInit, host::StartDhcpClient, host::CompleteState, host::AwaitExec, host::PublishState,
+    host::CommitSupervisor, host::PromiseHooks, host::RunHook, host::OpenHookOutput, host::AwaitReady,
+    host::WriteProcessFile, host::OpenConsoleFiles, host::StartConsoleWatch>;
 
 // Which thread of the starting process runs a step. The side lane's steps stand one after the other in the
 // plan; the lane begins when the main lane comes to the first of them.

@@ -111,6 +111,41 @@ Field moved_links_field() {
           }};
 }
 
+// A field that only few containers have: not printed where it says nothing.
+Field rare(Field field) {
+  return {field.key,
+          [field](const ContainerState& state, std::string& text) {
+            std::string usual;
+            std::string own;
+            field.print(ContainerState{}, usual);
+            field.print(state, own);
+            if (own != usual) text += own;
+          },
+          field.parse};
+}
+
+// "<line of the config> <config>\t<command>".
+Field commands_field(std::string_view key, std::vector<Located<std::string>> ContainerState::*member) {
+  return {key,
+          [=](const ContainerState& state, std::string& text) {
+            for (const auto& [command, origin] : state.*member) {
+              const bool plain = origin.source.find_first_of("\t\n") == std::string::npos;
+              line(text, key, formatted("{} {}\t{}", origin.line, plain ? origin.source : "", command));
+            }
+          },
+          [=](std::string_view value, ContainerState& state) {
+            const auto blank = value.find(' ');
+            const auto tab = value.find('\t');
+            if (tab == std::string_view::npos || blank > tab) return false;
+            Located<std::string> command;
+            if (!number(value.substr(0, blank), command.origin.line)) return false;
+            command.origin.source = value.substr(blank + 1, tab - blank - 1);
+            command.value = value.substr(tab + 1);
+            (state.*member).push_back(std::move(command));
+            return true;
+          }};
+}
+
 Field down_scripts_field() {
   return {"down-script",
           [](const ContainerState& state, std::string& text) {
@@ -173,6 +208,25 @@ Field dhcp_clients_field() {
           }};
 }
 
+Field log_field() {
+  return {"log",
+          [](const ContainerState& state, std::string& text) {
+            if (!state.log.on()) return;
+            line(text, "log",
+                 formatted("{} {} {}", state.log.level, state.log.syslog.empty() ? "-" : state.log.syslog,
+                           state.log.file.value));
+          },
+          [](std::string_view value, ContainerState& state) {
+            const auto first = value.find(' ');
+            const auto second = value.find(' ', first + 1);
+            if (first == std::string_view::npos || second == std::string_view::npos) return false;
+            state.log.file.value = value.substr(second + 1);
+            const auto syslog = value.substr(first + 1, second - first - 1);
+            if (syslog != "-") state.log.syslog = syslog;
+            return number(value.substr(0, first), state.log.level);
+          }};
+}
+
 const std::vector<Field>& fields() {
   static const std::vector<Field> table = {
       number_field("vmid", &ContainerState::vmid),
@@ -194,6 +248,13 @@ const std::vector<Field>& fields() {
       number_field("init-gid", &ContainerState::init_gid),
       list_field("environment", &ContainerState::environment),
       list_field("hook-environment", &ContainerState::hook_environment),
+      rare(number_field("hook-version", &ContainerState::hook_version)),
+      commands_field("stop-hook", &ContainerState::stop_hooks),
+      commands_field("post-stop-hook", &ContainerState::post_stop_hooks),
+      rare(text_field("hookscript", &ContainerState::hookscript)),
+      log_field(),
+      rare(process_field("console-watch", &ContainerState::console_watch)),
+      list_field("copied-environment", &ContainerState::copied_environment),
       signal_field("halt-signal", &ContainerState::halt_signal),
       signal_field("stop-signal", &ContainerState::stop_signal),
       rare_text_field("cgroup-inner", &ContainerState::cgroup_inner),

@@ -8,8 +8,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/origin.h"
 #include "base/sysroot.h"
 #include "base/unique_fd.h"
+#include "runtime/container_spec.h"
 #include "runtime/dhcp_client.h"
 #include "runtime/link_script.h"
 
@@ -70,6 +72,14 @@ struct ContainerState {
   // What hooks and scripts that run at stop find in their environment, "NAME=value"; empty when there are
   // none.
   std::vector<std::string> hook_environment;
+  // What runs at its end (runtime/stop_hooks.h).
+  unsigned hook_version = 0;
+  std::vector<Located<std::string>> stop_hooks;
+  std::vector<Located<std::string>> post_stop_hooks;
+  std::string hookscript;
+  LogSpec log;
+  ProcessIdentity console_watch;  // runtime/console_watch.h; pid 0: none
+  std::vector<std::string> copied_environment;  // ContainerSpec
   std::optional<int> halt_signal;
   std::optional<int> stop_signal;
   // What is not as in most containers; printed only where it is so.

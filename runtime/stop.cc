@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -21,6 +23,7 @@
 #include "runtime/link_removal.h"
 #include "runtime/link_return.h"
 #include "runtime/start_plan.h"
+#include "runtime/stop_hooks.h"
 
 namespace hutch {
 
@@ -32,6 +35,7 @@ constexpr std::chrono::milliseconds kKillTimeout{60000};
 constexpr std::chrono::milliseconds kCleanUpTimeout{30000};
 // In the state directory of an ephemeral container whose supervisor is not to ask for its end.
 constexpr const char* kKeepEphemeral = "keep";
+constexpr std::chrono::milliseconds kWatchTimeout{5000};
 
 // Whether the process of a pidfd ends before `deadline`.
 bool wait_for_end(int pidfd, Clock::time_point deadline) {
@@ -45,20 +49,23 @@ bool wait_for_end(int pidfd, Clock::time_point deadline) {
   }
 }
 
-void require_end(int supervisor, const ContainerState& state) {
-  if (wait_for_end(supervisor, Clock::now() + kCleanUpTimeout)) return;
+// `patient`: for ever, because hooks may take their time.
+void require_end(int supervisor, const ContainerState& state, bool patient = false) {
+  if (wait_for_end(supervisor, patient ? Clock::time_point::max() : Clock::now() + kCleanUpTimeout)) return;
   throw Error(formatted("the supervisor of CT {} (pid {}) does not finish cleaning up", state.vmid,
                         state.supervisor.pid),
               ETIMEDOUT, "see what it waits for in /proc/<pid>/stack");
 }
 
+void clean_up_dead(const Sysroot& sysroot, std::uint32_t vmid, HeldNamespaces namespaces);
+
 // A clean stop is complete when the supervisor is gone; without one the caller cleans up. Only after this
 // very container: who waits without the lock may find that the next start has begun.
 void wait_for_clean_up(const Sysroot& sysroot, const ContainerState& state,
-                       const std::optional<UniqueFd>& supervisor) {
-  if (supervisor) require_end(supervisor->get(), state);
+                       const std::optional<UniqueFd>& supervisor, HeldNamespaces namespaces = {}) {
+  if (supervisor) require_end(supervisor->get(), state, has_end_hooks(state));
   const auto left = read_state(sysroot, state.vmid);
-  if (left && left->init == state.init) clean_up_leftovers(sysroot, state.vmid);
+  if (left && left->init == state.init) clean_up_dead(sysroot, state.vmid, std::move(namespaces));
 }
 
 void send(int pidfd, int signal, const ContainerState& state) {
@@ -109,26 +116,84 @@ void remove_mount_directories(const Sysroot& sysroot, std::uint32_t vmid) {
   }
 }
 
+// For a clean-up without the supervisor, which has them itself.
+HeldNamespaces hold_namespaces(const ContainerState& state) {
+  HeldNamespaces held;
+  if (has_end_hooks(state)) {
+    held = HeldNamespaces::of_process(state.init.pid);
+  } else if (has_links_to_return(state)) {
+    held = HeldNamespaces::network_of(state.init.pid);
+  }
+  // Only now is it certain that the number was still init's.
+  return is_alive(state.init) ? std::move(held) : HeldNamespaces();
+}
+
 // What cannot be given back is told, and does not keep the rest from being cleaned up.
-void give_back_links(const Sysroot& sysroot, const ContainerState& state,
-                     const std::optional<UniqueFd>& net_namespace) {
-  for (const auto& failure : return_links(sysroot, state, net_namespace)) {
+void give_back_links(const Sysroot& sysroot, const ContainerState& state, const HeldNamespaces& namespaces) {
+  if (!has_links_to_return(state)) return;
+  for (const auto& failure : return_links(sysroot, state, namespaces.network())) {
     std::fprintf(stderr, "CT %u: %s\n", state.vmid, failure.c_str());
   }
 }
 
-void remove_leftovers(const Sysroot& sysroot, const ContainerState& state, const cgroupv2::Group& group,
-                      LinkRemoval links) {
-  const std::uint32_t vmid = state.vmid;
+// Its last lines are to be in the log when the container is told to be gone.
+void wait_for_console_watch(const ContainerState& state) {
+  const auto watch = open_process(state.console_watch);
+  if (watch) wait_for_end(watch->get(), Clock::now() + kWatchTimeout);
+}
+
+// False when a post-stop hook has failed.
+bool remove_leftovers(const Sysroot& sysroot, const ContainerState& state, const cgroupv2::Group& group,
+                      LinkRemoval links, StopHooks hooks) {
   cgroupv2::kill_all(group.directory());
+  wait_for_console_watch(state);
+  hooks.run_stop();
   group.remove(kCleanUpTimeout);
   if (!state.cgroup_monitor.empty()) {
     cgroupv2::remove_empty_group(group.layout().unified, state.cgroup_monitor);
   }
-  remove_leftover_profile(vmid);
-  remove_mount_directories(sysroot, vmid);
+  remove_leftover_profile(state.vmid);
+  remove_mount_directories(sysroot, state.vmid);
   links.wait(kCleanUpTimeout);
-  remove_tree(AT_FDCWD, state_directory(sysroot, vmid));
+  const bool agreed = hooks.run_post_stop();
+  remove_tree(AT_FDCWD, state_directory(sysroot, state.vmid));
+  return agreed;
+}
+
+// The volumes go before the hooks, which run where they were mounted, look.
+void leave_volumes(const ContainerState& state, int supervisor_mounts) {
+  constexpr std::string_view kRootfs = "LXC_ROOTFS_MOUNT=";  // all hooks are told
+  const auto rootfs = std::find_if(state.hook_environment.begin(), state.hook_environment.end(),
+                                   [&](const auto& variable) { return variable.starts_with(kRootfs); });
+  if (supervisor_mounts < 0 || rootfs == state.hook_environment.end()) return;
+  const UniqueFd home = open_file(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY);
+  check(::setns(supervisor_mounts, CLONE_NEWNS), "cannot enter the supervisor's mount namespace");
+  const int result = ::umount2(rootfs->substr(kRootfs.size()).c_str(), MNT_DETACH);
+  const int error = errno;
+  check(::setns(home.get(), CLONE_NEWNS), "cannot return to the host's mounts");
+  // EINVAL, ENOENT: a start that did not come that far.
+  if (result < 0 && error != EINVAL && error != ENOENT) throw Error("cannot unmount the rootfs", error);
+}
+
+// As clean_up_leftovers; `namespaces` are the container's.
+void clean_up_dead(const Sysroot& sysroot, std::uint32_t vmid, HeldNamespaces namespaces) {
+  const std::string directory = state_directory(sysroot, vmid);
+  if (!path_exists(AT_FDCWD, directory)) return;
+  auto record = read_state(sysroot, vmid);
+  if (record && is_alive(record->init)) return;
+  // A start that died half-way: its supervisor, if there is one, kills what it has made, else we do.
+  if (!record) record = read_unpublished_state(sysroot, vmid);
+  // It may have died before it wrote anything: the names are still known.
+  ContainerState state = record.value_or(ContainerState{});
+  if (state.cgroup.empty()) state.cgroup = formatted("lxc/{}", vmid);
+  state.vmid = vmid;
+  if (const auto supervisor = open_process(state.supervisor)) {
+    require_end(supervisor->get(), state);
+    if (!path_exists(AT_FDCWD, directory)) return;
+  }
+  give_back_links(sysroot, state, namespaces);
+  remove_leftovers(sysroot, state, group_of(state), LinkRemoval(state.host_links),
+                   StopHooks(sysroot, state, std::move(namespaces), false));
 }
 
 }  // namespace
@@ -147,11 +212,13 @@ int halt_signal(const ContainerState& state) {
 bool halt_container(const Sysroot& sysroot, const ContainerState& state, std::chrono::milliseconds timeout) {
   const auto supervisor = open_process(state.supervisor);
   const auto init = open_process(state.init);
+  HeldNamespaces namespaces;
   if (init) {
+    if (!supervisor) namespaces = hold_namespaces(state);
     send(init->get(), halt_signal(state), state);
     if (!wait_for_end(init->get(), Clock::now() + timeout)) return false;
   }
-  wait_for_clean_up(sysroot, state, supervisor);
+  wait_for_clean_up(sysroot, state, supervisor, std::move(namespaces));
   return true;
 }
 
@@ -162,9 +229,12 @@ void kill_container(const Sysroot& sysroot, const ContainerState& state) {
   const auto supervisor = open_process(state.supervisor);
   const auto init = open_process(state.init);
   if (!init) return wait_for_clean_up(sysroot, state, supervisor);
-  const auto net_namespace = hold_net_namespace(state);
   const int signal = state.stop_signal.value_or(SIGKILL);
-  const bool at_once = signal == SIGKILL;
+  // Hooks are the supervisor's: it has the container's namespaces, and must not be cut off in the middle.
+  const bool hooks = has_end_hooks(state);
+  const bool at_once = signal == SIGKILL && !hooks;
+  HeldNamespaces namespaces;
+  if (at_once || !supervisor) namespaces = hold_namespaces(state);
   send(init->get(), signal, state);
   if (at_once && supervisor) send(supervisor->get(), SIGKILL, state);
   // A frozen process takes SIGKILL (cgroup-v2.rst, cgroup.freeze), but nothing else.
@@ -177,16 +247,17 @@ void kill_container(const Sysroot& sysroot, const ContainerState& state) {
     throw Error(formatted("init of CT {} (pid {}) does not end", state.vmid, state.init.pid), ETIMEDOUT,
                 "a process may hang in the kernel: see /proc/<pid>/stack");
   }
-  if (!at_once) return wait_for_clean_up(sysroot, state, supervisor);
+  if (!at_once) return wait_for_clean_up(sysroot, state, supervisor, std::move(namespaces));
   if (supervisor) require_end(supervisor->get(), state);
   if (!links_first) {
-    give_back_links(sysroot, state, net_namespace);
-    return remove_leftovers(sysroot, state, group, LinkRemoval(state.host_links));
+    give_back_links(sysroot, state, namespaces);
+    links = LinkRemoval(state.host_links);
   }
-  remove_leftovers(sysroot, state, group, std::move(links));
+  remove_leftovers(sysroot, state, group, std::move(links), StopHooks(sysroot, state, {}, false));
 }
 
-std::optional<EndedContainer> clean_up_as_supervisor(const Sysroot& sysroot, std::uint32_t vmid) {
+std::optional<EndedContainer> clean_up_as_supervisor(const Sysroot& sysroot, std::uint32_t vmid,
+                                                     bool rebooting) {
   ::prctl(PR_SET_NAME, formatted("hutch:{}", vmid).c_str());
   auto state = read_state(sysroot, vmid);
   const bool ran = state.has_value();
@@ -196,9 +267,15 @@ std::optional<EndedContainer> clean_up_as_supervisor(const Sysroot& sysroot, std
   const cgroupv2::Group group = group_of(*state);
   if (!state->cgroup_monitor.empty()) leave_monitor_group(*state, group.layout());
   const bool kept = path_exists(AT_FDCWD, state_directory(sysroot, vmid) + "/" + kKeepEphemeral);
-  if (has_links_to_return(*state)) give_back_links(sysroot, *state, inherited_net_namespace());
-  remove_leftovers(sysroot, *state, group, LinkRemoval(state->host_links));
-  return EndedContainer{ran && state->ephemeral && !kept};
+  HeldNamespaces namespaces;
+  if (has_end_hooks(*state) || has_links_to_return(*state)) namespaces = HeldNamespaces::inherited();
+  leave_volumes(*state, namespaces.supervisor_mounts());
+  give_back_links(sysroot, *state, namespaces);
+  EndedContainer ended{std::move(*state)};
+  ended.to_be_destroyed = ran && ended.state.ephemeral && !kept;
+  ended.may_restart = remove_leftovers(sysroot, ended.state, group, LinkRemoval(ended.state.host_links),
+                                       StopHooks(sysroot, ended.state, std::move(namespaces), rebooting));
+  return ended;
 }
 
 void keep_ephemeral(const Sysroot& sysroot, const ContainerState& state) {
@@ -208,22 +285,7 @@ void keep_ephemeral(const Sysroot& sysroot, const ContainerState& state) {
 }
 
 void clean_up_leftovers(const Sysroot& sysroot, std::uint32_t vmid) {
-  const std::string directory = state_directory(sysroot, vmid);
-  if (!path_exists(AT_FDCWD, directory)) return;
-  auto record = read_state(sysroot, vmid);
-  if (record && is_alive(record->init)) return;
-  // A start that died half-way: its supervisor, if there is one, kills what it has made, else we do.
-  if (!record) record = read_unpublished_state(sysroot, vmid);
-  // It may have died before it wrote anything: the names are still known.
-  ContainerState state = record.value_or(ContainerState{});
-  if (state.cgroup.empty()) state.cgroup = formatted("lxc/{}", vmid);
-  state.vmid = vmid;
-  if (const auto supervisor = open_process(state.supervisor)) {
-    require_end(supervisor->get(), state);
-    if (!path_exists(AT_FDCWD, directory)) return;
-  }
-  if (has_links_to_return(state)) give_back_links(sysroot, state, std::nullopt);
-  remove_leftovers(sysroot, state, group_of(state), LinkRemoval(state.host_links));
+  clean_up_dead(sysroot, vmid, {});
 }
 
 }  // namespace hutch

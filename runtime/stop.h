@@ -22,15 +22,18 @@ bool halt_container(const Sysroot& sysroot, const ContainerState& state, std::ch
 // and cleaned up. A process that cannot be killed is an error after a minute.
 void kill_container(const Sysroot& sysroot, const ContainerState& state);
 
+// The end of a supervisor's life: removes everything that the container left. The calling process is the
+// supervisor of its record, with init already collected; when it is not, nothing happens, because then
+// somebody else has cleaned up before and the container may run anew. `rebooting`: the container has asked for
+// it.
 struct EndedContainer {
+  ContainerState state;
+  bool may_restart = true;  // no post-stop hook is against it
   // It ran, is ephemeral, and nobody has said that it is to stay (keep_ephemeral).
   bool to_be_destroyed = false;
 };
-
-// The end of a supervisor's life: removes everything that the container left. The calling process is the
-// supervisor of its record, with init already collected; when it is not, nothing happens and nothing is
-// given, because then somebody else has cleaned up before and the container may run anew.
-std::optional<EndedContainer> clean_up_as_supervisor(const Sysroot& sysroot, std::uint32_t vmid);
+std::optional<EndedContainer> clean_up_as_supervisor(const Sysroot& sysroot, std::uint32_t vmid,
+                                                     bool rebooting = false);
 
 // Before a running container is stopped: if it is ephemeral, its supervisor leaves it to the caller whether
 // it is destroyed.

@@ -229,12 +229,12 @@ int Supervisor::reap() {
   return receive(static_cast<int>(SupervisorMessage::Type::reaped)).message.wait_status;
 }
 
-void Supervisor::commit(std::span<const int> fds, bool has_console, bool holds_network) {
+void Supervisor::commit(std::span<const int> fds, bool has_console, std::size_t inherited) {
   if (fds.size() > kMaxCommitFds) throw Error("cannot hand over the container's terminals", E2BIG);
   SupervisorMessage order{};
   order.type = SupervisorMessage::Type::commit;
   order.has_console = has_console ? 1 : 0;
-  order.holds_network = holds_network ? 1 : 0;
+  order.inherited = static_cast<std::uint32_t>(inherited);
   send(&order, sizeof order, fds);
   committed_ = true;
 }

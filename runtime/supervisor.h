@@ -69,10 +69,9 @@ class Supervisor {
   // What ends init is never a reboot: its process ids are not its own, so a signal may have come from anywhere.
   void never_restart();
   // From here on the supervisor watches over the container by itself. It keeps copies of `fds`, the first of
-  // which is the console if `has_console`; if `holds_network` the last is the container's network namespace,
-  // which is handed to the clean-up command as an open descriptor (runtime/link_return.h). What it shares
-  // with this process stays until this process ends.
-  void commit(std::span<const int> fds, bool has_console, bool holds_network = false);
+  // which is the console if `has_console`; the last `inherited` ones stay open in the clean-up command, under
+  // ascending numbers. What it shares with this process stays until this process ends.
+  void commit(std::span<const int> fds, bool has_console, std::size_t inherited = 0);
   // Kills and collects the first process and ends the supervisor. After `commit` it only waits until the
   // supervisor has ended by itself: the caller has killed init.
   void dismiss() noexcept;

@@ -221,9 +221,9 @@ class SupervisorProcess {
     orders.init_pidfd = init_pidfd_;
     orders.starter = birth_.control;
     orders.console = order.has_console != 0 && received_count_ > 0 ? received_[0] : -1;
-    // Stays open when the clean-up command is executed.
-    if (order.holds_network != 0 && received_count_ > 0) {
-      raw(SYS_fcntl, received_[received_count_ - 1], F_SETFD, 0);
+    // They stay open when it is executed.
+    for (std::size_t at = 0; at < order.inherited && at < received_count_; ++at) {
+      raw(SYS_fcntl, received_[received_count_ - 1 - at], F_SETFD, 0);
     }
     become_waiter(orders, birth_.waiter_stack_end);
   }

@@ -36,7 +36,7 @@ struct SupervisorMessage {
   std::int32_t pid = 0;             // spawned
   std::int32_t wait_status = 0;     // reaped
   std::uint32_t has_console = 0;    // commit: the first descriptor is the console
-  std::uint32_t holds_network = 0;  // commit: the last descriptor is for the clean-up command
+  std::uint32_t inherited = 0;      // commit: so many of the last descriptors are for the clean-up command
   std::uint64_t clone_flags = 0;    // spawn, with CLONE_INTO_CGROUP where the descriptor is used
 };
 

@@ -16,6 +16,8 @@
 //    |--- proceed_limited ------------->|  joins the v1 cgroups, own cgroup namespace, mounts cgroup2,
 //    |<-- handed_fd (seccomp listener) -|  where the policy asks a proxy
 //    |                                  |  gives up its rights, ids, exec
+//    |<-- ready ------------------------|  only where the host has something to do just before exec (hooks)
+//    |--- proceed_exec ---------------->|
 //    |<-- executing --------------------|  then the socket closes by exec: running
 //    |<-- failed {step, errno} ---------|  at any time; the child exits after it
 //
@@ -32,11 +34,13 @@ struct SyncMessage {
     prepared,
     executing,
     failed,
+    ready,
+    proceed_exec,
   };
   Type type{};
   std::uint32_t step = 0;    // failed: index into the ChildProgram
   std::int32_t error = 0;    // failed: errno
-  std::uint32_t detail = 0;  // handed_fd: HandedFd
+  std::uint32_t detail = 0;  // handed_fd: HandedFd; failed: wait status of a hook, then error is 0
 };
 
 enum class HandedFd : std::uint32_t {

@@ -157,7 +157,6 @@ std::string raw_effect(const config::KeyDocumentation& row, std::string_view exa
   if (config::raw_key_info(example).key_class == config::RawKeyClass::obsolete) return "never";
   switch (config::raw_key_support(example)) {
     case config::RawKeySupport::honoured: return std::string(row.effect);
-    case config::RawKeySupport::told: return "never: told and left out";
     case config::RawKeySupport::refused: return "never: refused by name and line";
   }
   return {};

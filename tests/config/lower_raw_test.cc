@@ -535,24 +535,6 @@ TEST(RawScalars, RefuseBadValues) {
   }
 }
 
-class Refused : public testing::TestWithParam<const char*> {};
-TEST_P(Refused, MustNotBeLeftOut) {
-  EXPECT_THAT(diagnostics_of(kUnprivileged, std::string(GetParam()) + "\n"),
-              ElementsAre(HasSubstr("error 100.conf:5: '")));
-}
-INSTANTIATE_TEST_SUITE_P(Table, Refused,
-                         testing::Values("lxc.hook.start: /x", "lxc.hook.pre-start: /x",
-                                         "lxc.hook.autodev: /x"));
-
-class NotHonoured : public testing::TestWithParam<const char*> {};
-TEST_P(NotHonoured, IsReportedWithItsLine) {
-  EXPECT_THAT(diagnostics_of(kUnprivileged, std::string(GetParam()) + "\n"),
-              ElementsAre(HasSubstr("warning 100.conf:5: '")));
-}
-INSTANTIATE_TEST_SUITE_P(Table, NotHonoured,
-                         testing::Values("lxc.log.level: 1", "lxc.console.path: /dev/tty1",
-                                         "lxc.console.logfile: /x", "lxc.environment.hooks: A=1"));
-
 TEST(RawKeys, AreSilentWhereNothingIsLost) {
   spec_of(kUnprivileged,
           "lxc.kmsg: 0\nlxc.hook.version: 1\nlxc.hook.start:\nlxc.selinux.context: unconfined_t\n");

@@ -459,8 +459,6 @@ TEST(LowerOptions, ReportsWhatHasNoEffect) {
   EXPECT_THAT(
       diagnostics_of(kUnprivileged, "startup: order=1\ndebug: 0\nonboot: 1\ntags: a\n"),
       ElementsAre("warning 100.conf:5: option 'startup' is not honoured by this version and has no effect"));
-  EXPECT_THAT(diagnostics_of(kUnprivileged, "hookscript: local:snippets/a.sh\n"),
-              ElementsAre(HasSubstr("error 100.conf:5: option 'hookscript'")));
   EXPECT_THAT(error_of(kUnprivileged, "features: magic=1\n"),
               AllOf(HasSubstr("option 'features': unknown key 'magic'"), HasSubstr("[100.conf:5]")));
 }

@@ -37,6 +37,14 @@ inline LoweringContext test_context() {
     if (path == "/empty") return "\n";
     throw Error("cannot open '" + path + "'", ENOENT);
   };
+  context.resolve_snippet = [](const std::string& id) -> std::string {
+    if (id == "local:snippets/hook.sh") return "/var/lib/vz/snippets/hook.sh";
+    throw Error("cannot execute the script of '" + id + "'", ENOENT);
+  };
+  context.starter_environment = [](const std::string& name) -> std::optional<std::string> {
+    if (name == "COPIED") return "from = the starter";
+    return std::nullopt;
+  };
   context.device_at = [](const std::string& path) -> HostDevice {
     if (path == "/dev/kfd") return {'c', 510, 0};
     throw Error("cannot stat '" + path + "'", ENOENT);

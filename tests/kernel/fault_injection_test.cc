@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
@@ -61,6 +62,27 @@ class FaultInjectionTest : public ContainerTest {
     kill();
   }
 
+  // One of every phase; those of the end count themselves.
+  void add_hooks() {
+    spec.hooks.of(HookPhase::pre_start) = {{"/bin/true", {}}};
+    for (const auto phase : {HookPhase::pre_mount, HookPhase::mount, HookPhase::autodev, HookPhase::start_host}) {
+      spec.hooks.of(phase) = {{"/bin/true", {}}};
+    }
+    spec.hooks.of(HookPhase::start) = {{"/bin/true", {}}};
+    for (const auto phase : {HookPhase::stop, HookPhase::post_stop}) {
+      spec.hooks.of(phase) = {{formatted("echo ran >> {}/ran", directory()), {}}};
+    }
+    spec.console_output.buffer_size = 4096;
+    spec.process_files = {{"oom_score_adj", {"0", {}}}};
+  }
+
+  // How many of the end's hooks have run since it was asked last.
+  std::size_t hooks_run() const {
+    const auto text = read_file_if_exists(AT_FDCWD, directory() + "/ran");
+    if (text) remove_tree(AT_FDCWD, directory() + "/ran");
+    return text ? static_cast<std::size_t>(std::count(text->begin(), text->end(), '\n')) : 0;
+  }
+
   void use_image() {
     const std::string image = directory() + "/rootfs.raw";
     run_checked({"truncate", "-s", "64M", image});
@@ -70,6 +92,15 @@ class FaultInjectionTest : public ContainerTest {
   }
 
   std::string settled_snapshot(const std::string& wanted);
+
+  // Whether a failure of host step `failing` is after the promise that they run.
+  static bool has_promised_hooks(const StartPlan& plan, std::size_t failing) {
+    for (std::size_t at = 0; at < failing; ++at) {
+      if (std::holds_alternative<host::PromiseHooks>(plan.host[at].action)) return true;
+    }
+    return false;
+  }
+  void fail_every_child_step();
 
   void fail_every_host_step() {
     const StartPlan planned = plan();
@@ -85,6 +116,7 @@ class FaultInjectionTest : public ContainerTest {
       } catch (const Error& error) {
         EXPECT_THAT(error.what(), HasSubstr("injected failure"));
       }
+      EXPECT_EQ(hooks_run(), has_promised_hooks(planned, step) ? 2U : 0U) << "step " << step + 1;
       const std::string name = step < planned.host.size() ? planned.host[step].text : "after the last step";
       ASSERT_EQ(host_snapshot(directory(), vmid()), before)
           << "left by failing host step " << step + 1 << ": " << name;
@@ -237,8 +269,7 @@ TEST_F(FaultInjectionTest, EveryHostStepOnAnOverlayWithDevicesAndLockedMounts) {
   fail_every_host_step();
 }
 
-TEST_F(FaultInjectionTest, EveryChildStep) {
-  make_benchmark_container();
+void FaultInjectionTest::fail_every_child_step() {
   const StartPlan planned = plan();
   const std::string before = host_snapshot(directory(), vmid());
   for (std::size_t at = 0; at < planned.child.steps.size(); ++at) {
@@ -250,9 +281,28 @@ TEST_F(FaultInjectionTest, EveryChildStep) {
       EXPECT_EQ(error.error_number(), ENOTRECOVERABLE) << error.what();
       EXPECT_THAT(error.what(), HasSubstr("inside the container: cannot fail as told"));
     }
+    const bool hooks = has_promised_hooks(planned, planned.host.size());
+    EXPECT_EQ(hooks_run(), hooks ? 2U : 0U) << "child step " << at + 1;
     ASSERT_EQ(host_snapshot(directory(), vmid()), before)
         << "left by failing child step " << at + 1 << ": " << planned.child.info[at].text;
   }
+}
+
+TEST_F(FaultInjectionTest, EveryChildStep) {
+  make_benchmark_container();
+  fail_every_child_step();
+}
+
+TEST_F(FaultInjectionTest, EveryChildStepWithHooks) {
+  make_benchmark_container();
+  add_hooks();
+  fail_every_child_step();
+}
+
+TEST_F(FaultInjectionTest, EveryHostStepWithHooks) {
+  make_benchmark_container();
+  add_hooks();
+  fail_every_host_step();
 }
 
 // Whether a process of its own that starts the container is killed by its `before_step`.
@@ -269,8 +319,11 @@ bool dies_while_starting(const StartPlan& plan, const StartOptions& options) {
   return ::waitpid(starter, &status, 0) == starter && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
-TEST_F(FaultInjectionTest, AStarterThatIsKilled) {
+class KilledStarterTest : public FaultInjectionTest, public ::testing::WithParamInterface<bool> {};
+
+TEST_P(KilledStarterTest, LeavesNothing) {
   make_benchmark_container();
+  if (GetParam()) add_hooks();
   const StartPlan planned = plan();
   const std::string before = host_snapshot(directory(), vmid());
   for (std::size_t step = 0; step < planned.host.size(); ++step) {
@@ -281,10 +334,17 @@ TEST_F(FaultInjectionTest, AStarterThatIsKilled) {
     EXPECT_TRUE(dies_while_starting(planned, options));
     // The supervisor sees its starter's end and cleans up; before there is one the next command does.
     kill();
+    // Before the record is written nobody knows of them.
+    const bool known = step > 0 && has_promised_hooks(planned, step) &&
+                       !std::holds_alternative<host::WriteState>(planned.host[step].action) &&
+                       !std::holds_alternative<host::MakeStateDirectory>(planned.host[step].action);
+    EXPECT_EQ(hooks_run(), known ? 2U : 0U) << "dying before host step " << step + 1;
     ASSERT_EQ(settled_snapshot(before), before)
         << "left by dying before host step " << step + 1 << ": " << planned.host[step].text;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Hooks, KilledStarterTest, ::testing::Bool());
 
 }  // namespace
 }  // namespace hutch::kernel_test

@@ -5,6 +5,7 @@
 #include <exception>
 #include <string_view>
 
+#include "runtime/console_watch.h"
 #include "runtime/seccomp_proxy.h"
 #include "runtime/stop.h"
 #include "runtime/supervisor.h"
@@ -14,8 +15,10 @@
 int main(int argc, char** argv) {
   if (argc > 2 && std::string_view(argv[1]) == hutch::kContainerEnded) {
     try {
-      hutch::clean_up_as_supervisor(hutch::Sysroot::from_environment(),
-                                    static_cast<std::uint32_t>(std::atoi(argv[2])));
+      const auto ended =
+          hutch::clean_up_as_supervisor(hutch::Sysroot::from_environment(),
+                                        static_cast<std::uint32_t>(std::atoi(argv[2])), argc > 3);
+      if (ended && !ended->may_restart) return 0;
     } catch (const std::exception& error) {
       std::fprintf(stderr, "%s\n", error.what());
       return 1;
@@ -30,6 +33,9 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "%s\n", error.what());
       return 1;
     }
+  }
+  if (argc > 2 && std::string_view(argv[1]) == hutch::kConsoleWatch) {
+    return hutch::run_console_watch({argv + 2, argv + argc});
   }
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
