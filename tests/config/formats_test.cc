@@ -200,6 +200,17 @@ TEST(ClassicLxc, StopsAtTheFirstBadLine) {
   EXPECT_THAT(lxc_error("lxc.include = /none\n"), HasSubstr("ENOENT"));
 }
 
+// An option's value has no blanks around it and no quotes: such values stay raw lines.
+TEST(ClassicLxc, KeepsBlanksAtTheEnd) {
+  const auto imported = import_config(
+      Format::lxc, "lxc.rootfs.path = \"dir:/r \"\nlxc.environment.runtime = 'A=b '\n", "file", 100, {});
+  const auto text = write_config(imported.config);
+  EXPECT_THAT(text, HasSubstr("lxc.rootfs.path: \"dir:/r \"\n"));
+  EXPECT_THAT(text, HasSubstr("lxc.environment.runtime: \"A=b \"\n"));
+  Diagnostics diagnostics;
+  EXPECT_EQ(write_config(read_config(text, "100.conf", 100, diagnostics)), text);
+}
+
 TEST(Lxc01, KnowsTenKeys) {
   EXPECT_THAT(error_of_import(Format::lxc01, "lxc.tty = 1\n"), HasSubstr("unknown key 'lxc.tty'"));
   EXPECT_THAT(error_of_import(Format::lxc01, "lxc.network.name = a\n"),
