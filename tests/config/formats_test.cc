@@ -238,6 +238,8 @@ TEST(EarlyPve, RefusesWhatItsToolsRefused) {
   EXPECT_THAT(early_error("lxc.cgroup.memory.limit_in_bytes = lots\n"), HasSubstr("a byte count"));
   EXPECT_THAT(early_error("snap.lxc.arch = i386\n"), HasSubstr("before any 'pve.snapname'"));
   EXPECT_THAT(early_error("pve.snapname = a b\n"), HasSubstr("is no name of a snapshot"));
+  EXPECT_THAT(early_error("pve.snapname = ab\nsnap.pve.snapstate = odd\n"),
+              HasSubstr("is not prepare or delete"));
   EXPECT_THAT(early_error("lxc.arch = arm\n"), HasSubstr("one of i386 and amd64"));
 }
 
