@@ -157,6 +157,13 @@ class Reader {
     } else if (line.starts_with("description:")) {
       section_->description += percent_decode(trim(line.substr(12)));
     } else if (const auto state = match_snap_state(line)) {
+      if (section_ == &config_.main || section_ == &config_.pending) {
+        report(
+            Severity::warning,
+            formatted("CT {}: 'snapstate' belongs into a snapshot's section; the line has no effect and is "
+                      "left out when the file is written",
+                      config_.vmid));
+      }
       section_->snapstate = state->state;
       if (!trim(state->before).empty()) keep_unreadable(line, "text before 'snapstate'");
     } else if (const auto option = match_option(line)) {

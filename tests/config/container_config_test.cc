@@ -330,6 +330,8 @@ TEST(Writer, WritesDescriptionsAsEncodedComments) {
 
 TEST(Writer, LeavesSnapStateOutOfTheMainSection) {
   EXPECT_EQ(rewritten("snapstate: delete\nmemory: 16\n"), "memory: 16\n");
+  EXPECT_THAT(diagnostic("snapstate: delete\nmemory: 16\n"),
+              HasSubstr("warning 100.conf:1: CT 100: 'snapstate'"));
 }
 
 TEST(Writer, DropsUnusedVolumesThatAreInUse) {
