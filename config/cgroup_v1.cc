@@ -17,6 +17,21 @@ bool is_unlimited(std::string_view value) {
   return value == "-1" || value == "max";
 }
 
+// "512M"; nothing for other text.
+std::optional<std::uint64_t> parse_v1_bytes(std::string_view digits) {
+  unsigned shift = 0;
+  constexpr std::string_view units = "bkmgt";
+  const auto unit =
+      digits.empty() ? std::string_view::npos : units.find(to_lower(digits.substr(digits.size() - 1)));
+  if (unit != std::string_view::npos) {
+    shift = 10 * static_cast<unsigned>(unit);
+    digits.remove_suffix(1);
+  }
+  const auto number = parse_unsigned(digits);
+  if (!number || *number > UINT64_MAX >> shift) return std::nullopt;
+  return *number << shift;
+}
+
 std::uint64_t number_of(const RawEntry& entry, std::string_view expects) {
   const auto number = parse_unsigned(entry.value);
   if (!number) bad_value(entry, expects);
@@ -77,9 +92,8 @@ std::string cpu_max(const Entries& all) {
   const auto* period = all.last("cpu.cfs_period_us");
   const auto us = period == nullptr ? kDefaultPeriod : number_of(*period, "a number of microseconds");
   if (quota == nullptr) {
-    // The option's share of the time stays what it was.
     const auto generated = all.generated().cpu_quota_us;
-    return generated ? formatted("{} {}", *generated * us / kDefaultPeriod, us) : formatted("max {}", us);
+    return formatted("{} {}", generated ? std::to_string(*generated) : "max", us);
   }
   if (is_unlimited(quota->value)) return formatted("max {}", us);
   return formatted("{} {}", number_of(*quota, "a number of microseconds, or -1"), us);
@@ -97,12 +111,13 @@ std::optional<std::string> period(const RawEntry&, const Entries& all) {
 
 // "8:0 1048576" -> "8:0 rbps=1048576"
 std::string throttle(const RawEntry& entry, std::string_view name) {
+  constexpr std::string_view kForm = "of the form '<major>:<minor> <limit>'";
   const auto words = split_blanks(entry.value);
-  if (words.size() != 2 || words[0].find(':') == std::string_view::npos || !parse_unsigned(words[1])) {
-    bad_value(entry, "of the form '<major>:<minor> <limit>'");
-  }
+  if (words.size() != 2 || words[0].find(':') == std::string_view::npos) bad_value(entry, kForm);
+  const auto limit = parse_v1_bytes(words[1]);
+  if (!limit) bad_value(entry, kForm);
   // 0 took the limit away.
-  return formatted("{} {}={}", words[0], name, words[1] == "0" ? std::string_view("max") : words[1]);
+  return formatted("{} {}={}", words[0], name, *limit == 0 ? std::string("max") : std::to_string(*limit));
 }
 
 struct V1File {
@@ -155,6 +170,12 @@ std::vector<RawEntry> to_cgroup_v2(const std::vector<RawEntry>& entries,
            entry.origin});
       continue;
     }
+    if (row->convert == swap && !entry.value.empty() && v1_bytes(entry) && !all.memory_limit()) {
+      diagnostics.push_back({Diagnostic::Severity::warning,
+                             formatted("'{}' has no effect without a limit of memory", entry.key),
+                             entry.origin});
+      continue;
+    }
     auto value = entry.value.empty() ? std::string() : row->convert(entry, all);
     if (value) result.push_back({formatted("lxc.cgroup2.{}", row->v2), std::move(*value), entry.origin});
   }
@@ -167,18 +188,9 @@ std::uint64_t weight_of_shares(std::uint64_t shares) {
 
 std::optional<std::uint64_t> v1_bytes(const RawEntry& entry) {
   if (is_unlimited(entry.value)) return std::nullopt;
-  std::string_view digits = entry.value;
-  unsigned shift = 0;
-  constexpr std::string_view units = "bkmgt";
-  const auto unit =
-      digits.empty() ? std::string_view::npos : units.find(to_lower(digits.substr(digits.size() - 1)));
-  if (unit != std::string_view::npos) {
-    shift = 10 * static_cast<unsigned>(unit);
-    digits.remove_suffix(1);
-  }
-  const auto number = parse_unsigned(digits);
-  if (!number || *number > UINT64_MAX >> shift) bad_value(entry, "a byte count such as 512M");
-  return *number << shift;
+  const auto count = parse_v1_bytes(entry.value);
+  if (!count) bad_value(entry, "a byte count such as 512M");
+  return count;
 }
 
 }  // namespace hutch::config

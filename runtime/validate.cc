@@ -70,12 +70,6 @@ void check_id_map(const ContainerSpec& spec) {
 }
 
 // The kernel shows sysfs only to those who rule the network namespace (net/core/net-sysfs.c).
-void check_host_network(const ContainerSpec& spec) {
-  if (spec.namespaces.net || spec.id_map.empty() || spec.sys == SysMount::none) return;
-  refuse({}, "an unprivileged container with the host's network cannot have a /sys of its own",
-         "leave it out (lxc.mount.auto: proc cgroup), or make the container privileged");
-}
-
 void check_links(const ContainerSpec& spec, const HostFacts& facts) {
   for (auto link = spec.links.begin(); link != spec.links.end(); ++link) {
     check_link(*link, facts);
@@ -193,7 +187,6 @@ void validate(const ContainerSpec& spec, const HostFacts& facts) {
     refuse(spec.init.origin, "no program is named as init", "set lxc.init.cmd or remove it");
   check_id_map(spec);
   check_links(spec, facts);
-  check_host_network(spec);
   check_mounts(spec);
   check_devices(spec);
   check_disk_ids(spec);

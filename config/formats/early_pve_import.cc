@@ -46,11 +46,12 @@ class SectionReader {
   };
   static const Row kRows[];
 
-  void set(std::string_view option, std::string value, const RawEntry& entry) {
-    if (const auto check = check_file_value(option, value); !check.ok()) {
+  void set(std::string_view option, const std::string& value, const RawEntry& entry) {
+    auto check = check_file_value(option, value);
+    if (!check.ok()) {
       throw Error(formatted("'{}': {}", entry.key, check.reason), 0, "correct the value", entry.origin);
     }
-    section_.set(option, std::move(value), entry.origin);
+    section_.set(option, std::move(*check.value), entry.origin);
   }
   // Scalars may be given once.
   void check_once(const RawEntry& entry) {
@@ -82,7 +83,10 @@ class SectionReader {
   void quota(const RawEntry& entry) { quota_ = entry; }
   void period(const RawEntry& entry) { period_ = entry; }
   void generated(const RawEntry&) {}
-  void snapshot_state(const RawEntry& entry) { section_.snapstate = entry.value; }
+  void snapshot_state(const RawEntry& entry) {
+    if (entry.value != "prepare" && entry.value != "delete") bad_value(entry, "prepare or delete");
+    section_.snapstate = entry.value;
+  }
 
   void interface_line(const RawEntry& entry);
   void interface_setting(Interface& interface, const RawEntry& entry, std::string_view name);

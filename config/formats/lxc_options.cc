@@ -88,7 +88,8 @@ void startup_to_option(LxcDraft& draft) {
 
 void environment_to_option(LxcDraft& draft) {
   std::erase_if(draft.entries, [&draft](const RawEntry& entry) {
-    if (entry.key != "lxc.environment.runtime" || !check_file_value("env", entry.value).ok()) return false;
+    const bool fits = check_file_value("env", entry.value).ok() && trim(entry.value) == entry.value;
+    if (entry.key != "lxc.environment.runtime" || !fits) return false;
     draft.section.environment.push_back({entry.value, entry.origin});
     return true;
   });
@@ -217,6 +218,8 @@ void rootfs_to_option(LxcDraft& draft) {
   VolumeOption option;
   option.volume = path;
   const std::string text = print_rootfs(option);
+  // Reading it back would take blanks off its end.
+  if (trim(text) != text || text.find_first_of("\r\n") != std::string::npos) return;
   try {
     if (parse_rootfs(text).volume != path) return;
   } catch (const Error&) {

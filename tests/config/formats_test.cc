@@ -200,6 +200,17 @@ TEST(ClassicLxc, StopsAtTheFirstBadLine) {
   EXPECT_THAT(lxc_error("lxc.include = /none\n"), HasSubstr("ENOENT"));
 }
 
+// An option's value has no blanks around it and no quotes: such values stay raw lines.
+TEST(ClassicLxc, KeepsBlanksAtTheEnd) {
+  const auto imported = import_config(
+      Format::lxc, "lxc.rootfs.path = \"dir:/r \"\nlxc.environment.runtime = 'A=b '\n", "file", 100, {});
+  const auto text = write_config(imported.config);
+  EXPECT_THAT(text, HasSubstr("lxc.rootfs.path: \"dir:/r \"\n"));
+  EXPECT_THAT(text, HasSubstr("lxc.environment.runtime: \"A=b \"\n"));
+  Diagnostics diagnostics;
+  EXPECT_EQ(write_config(read_config(text, "100.conf", 100, diagnostics)), text);
+}
+
 TEST(Lxc01, KnowsTenKeys) {
   EXPECT_THAT(error_of_import(Format::lxc01, "lxc.tty = 1\n"), HasSubstr("unknown key 'lxc.tty'"));
   EXPECT_THAT(error_of_import(Format::lxc01, "lxc.network.name = a\n"),
@@ -227,6 +238,8 @@ TEST(EarlyPve, RefusesWhatItsToolsRefused) {
   EXPECT_THAT(early_error("lxc.cgroup.memory.limit_in_bytes = lots\n"), HasSubstr("a byte count"));
   EXPECT_THAT(early_error("snap.lxc.arch = i386\n"), HasSubstr("before any 'pve.snapname'"));
   EXPECT_THAT(early_error("pve.snapname = a b\n"), HasSubstr("is no name of a snapshot"));
+  EXPECT_THAT(early_error("pve.snapname = ab\nsnap.pve.snapstate = odd\n"),
+              HasSubstr("is not prepare or delete"));
   EXPECT_THAT(early_error("lxc.arch = arm\n"), HasSubstr("one of i386 and amd64"));
 }
 

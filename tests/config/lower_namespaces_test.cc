@@ -213,8 +213,8 @@ TEST(RawCgroupV1, SwapIsWhatIsAboveMemory) {
   const auto raw = [](const std::string& more) { return spec_of(kUnprivileged, more).resources.raw; };
   // In any order, and with the option's limit.
   EXPECT_THAT(raw("lxc.cgroup.memory.memsw.limit_in_bytes: 1G\nlxc.cgroup.memory.limit_in_bytes: 768m\n"),
-              ElementsAre(RawWrite{"memory.max", "805306368", {"100.conf", 6}},
-                          RawWrite{"memory.swap.max", "268435456", {"100.conf", 5}}));
+              ElementsAre(RawWrite{"memory.swap.max", "268435456", {"100.conf", 5}},
+                          RawWrite{"memory.max", "805306368", {"100.conf", 6}}));
   EXPECT_THAT(raw("memory: 256\nlxc.cgroup.memory.memsw.limit_in_bytes: 268435456b\n"),
               ElementsAre(RawWrite{"memory.swap.max", "0", {"100.conf", 6}}));
   EXPECT_THAT(raw("lxc.cgroup.memory.memsw.limit_in_bytes: -1\n"),

@@ -208,8 +208,10 @@ TEST_F(LinksTest, ARoutedVethIsReachedByARoute) {
   link.gateway4 = "169.254.7.7";
   link.routes = {formatted("10.79.{}.0/24", vmid() % 250)};
   start();
-  // A host may have no address of its own to ask from.
-  ip(formatted("addr add {}/32 dev {}", far_address(), link.host_name));
+  // The kernel answers for an address only when it has a route to it over another link (net/ipv4/arp.c), and
+  // a test machine may have neither routes nor an address to ask from.
+  lay_wire();
+  ip(formatted("route add 169.254.7.7/32 dev {}", far_));
   EXPECT_TRUE(pings(near_address()));
   const std::string routes = run_checked({"ip", "route"}).out;
   EXPECT_THAT(routes, HasSubstr(formatted("10.79.{}.0/24 dev {}", vmid() % 250, link.host_name)));
@@ -265,9 +267,7 @@ TEST_F(LinksTest, EmptyHasOnlyTheLoopback) {
 
 TEST_F(LinksTest, TheHostsNetworkIsShared) {
   spec.namespaces.net = false;
-  EXPECT_THAT(start_error(), HasSubstr("cannot have a /sys of its own"));
   lay_wire();
-  spec.sys = SysMount::none;
   start();
   EXPECT_THAT(sh("ip link"), HasSubstr(wire_));
 }

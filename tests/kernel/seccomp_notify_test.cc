@@ -173,14 +173,23 @@ class SeccompNotifyTest : public ContainerTest {
   std::string socket() const { return directory() + "/proxy"; }
 };
 
-// Processes that pass notifications on to this test's proxy.
-int passing_processes(const std::string& socket) {
+// Processes that pass notifications on to this test's proxy. They end a moment after the container.
+int passing_processes_now(const std::string& socket) {
   int found = 0;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const auto pid = parse_unsigned(entry.path().filename().string());
     if (!pid || !identify_process(static_cast<pid_t>(*pid))) continue;
     const auto words = read_file_if_exists(AT_FDCWD, entry.path().string() + "/cmdline").value_or("");
     if (words.find("seccomp-proxy") != words.npos && words.find(socket) != words.npos) ++found;
+  }
+  return found;
+}
+
+int passing_processes(const std::string& socket) {
+  int found = passing_processes_now(socket);
+  for (int i = 0; i < 500 && found != 0; ++i) {
+    ::usleep(10000);
+    found = passing_processes_now(socket);
   }
   return found;
 }
