@@ -108,7 +108,8 @@ int finish_supervision(const std::vector<std::string>& words, std::FILE* out, st
   const auto vmid = words.size() > 1 ? parse_unsigned(words[1]) : std::nullopt;
   if (!vmid) throw Error(formatted("'{}' needs a vmid", kContainerEnded), EINVAL);
   const bool rebooting = words.size() > 2;
-  const auto ended = clean_up_as_supervisor(Sysroot::from_environment(), static_cast<std::uint32_t>(*vmid), rebooting);
+  const auto ended =
+      clean_up_as_supervisor(Sysroot::from_environment(), static_cast<std::uint32_t>(*vmid), rebooting);
   if (!rebooting || (ended && !ended->may_restart)) return 0;
   if (ended) {
     // What its first start had from its starter.

@@ -43,8 +43,7 @@ struct UnusedOption {
   std::string_view name;
   bool refuse;  // must not be left out
 };
-constexpr UnusedOption kUnusedOptions[] = {
-    {"debug", false}, {"dev", false}, {"startup", false}};
+constexpr UnusedOption kUnusedOptions[] = {{"debug", false}, {"dev", false}, {"startup", false}};
 
 void report_unused_options(Lowering& lowering) {
   for (const auto& [key, value] : lowering.section.options) {
@@ -229,7 +228,8 @@ HookSettings lower_hooks(const ContainerConfig& config) {
   context.vmid = config.vmid;
   Lowering lowering{config, config.main, context};
   for (auto& entry : current_entries(config.main)) {
-    if (entry.key == "lxc.hook" || entry.key.starts_with("lxc.hook.")) lowering.raw.push_back(std::move(entry));
+    if (entry.key == "lxc.hook" || entry.key.starts_with("lxc.hook."))
+      lowering.raw.push_back(std::move(entry));
   }
   lower_raw_entries(lowering);
   return {lowering.spec.hook_version, std::move(lowering.spec.hooks)};

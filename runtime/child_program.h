@@ -49,11 +49,11 @@ enum class ChildOp : std::uint16_t {
   drop_bounding,         // number: mask of capabilities to drop
   set_label,             // writes text to the LSM attribute file below dir (a procfs)
   no_new_privs,
-  seccomp,           // loads the program's filter
-  run_hook,          // number: index into the program's hooks; slot: a log for its standard output, dir: for its
-                     // standard error (both may be empty). Fails with its wait status unless that is 0
-  check_program,     // text below dir, symlinks followed inside: has to be executable
-  report,            // number: SyncMessage::Type to send to the host
+  seccomp,        // loads the program's filter
+  run_hook,       // number: index into the program's hooks; slot: a log for its standard output, dir: for its
+                  // standard error (both may be empty). Fails with its wait status unless that is 0
+  check_program,  // text below dir, symlinks followed inside: has to be executable
+  report,         // number: SyncMessage::Type to send to the host
   change_directory,  // text; made (0755) when missing
   set_ids,           // number: gid, number2: uid; groups from the program
   exec,              // argv, envp

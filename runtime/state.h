@@ -48,7 +48,8 @@ struct ContainerState {
   std::uint32_t init_uid = 0;
   std::uint32_t init_gid = 0;
   std::vector<std::string> environment;  // "NAME=value"
-  // What hooks and scripts that run at stop find in their environment, "NAME=value"; empty when there are none.
+  // What hooks and scripts that run at stop find in their environment, "NAME=value"; empty when there are
+  // none.
   std::vector<std::string> hook_environment;
   // What runs at its end (runtime/stop_hooks.h).
   unsigned hook_version = 0;
@@ -56,7 +57,7 @@ struct ContainerState {
   std::vector<Located<std::string>> post_stop_hooks;
   std::string hookscript;
   LogSpec log;
-  ProcessIdentity console_watch;  // runtime/console_watch.h; pid 0: none
+  ProcessIdentity console_watch;                // runtime/console_watch.h; pid 0: none
   std::vector<std::string> copied_environment;  // ContainerSpec
   std::optional<int> halt_signal;
   std::optional<int> stop_signal;

@@ -422,9 +422,8 @@ TEST_P(Refused, MustNotBeLeftOut) {
               ElementsAre(HasSubstr("error 100.conf:5: '")));
 }
 INSTANTIATE_TEST_SUITE_P(Table, Refused,
-                         testing::Values("lxc.include: /x", "lxc.selinux.context: x",
-                                         "lxc.se_context: x", "lxc.seccomp.notify.proxy: unix:/x",
-                                         "lxc.mount.auto: shmounts:/x"));
+                         testing::Values("lxc.include: /x", "lxc.selinux.context: x", "lxc.se_context: x",
+                                         "lxc.seccomp.notify.proxy: unix:/x", "lxc.mount.auto: shmounts:/x"));
 
 class NotHonoured : public testing::TestWithParam<const char*> {};
 TEST_P(NotHonoured, IsReportedWithItsLine) {
@@ -433,8 +432,7 @@ TEST_P(NotHonoured, IsReportedWithItsLine) {
 }
 INSTANTIATE_TEST_SUITE_P(Table, NotHonoured,
                          testing::Values("lxc.group: a", "lxc.start.auto: 1", "lxc.net.1.type: phys",
-                                         "lxc.kmsg: 1", "lxc.rootfs.mount: /x",
-                                         "lxc.network.type: veth"));
+                                         "lxc.kmsg: 1", "lxc.rootfs.mount: /x", "lxc.network.type: veth"));
 
 TEST(RawKeys, AreSilentWhereNothingIsLost) {
   spec_of(kUnprivileged,
