@@ -6,9 +6,10 @@
 
 namespace hutch {
 
-// While it lives, SIGINT, SIGQUIT, SIGTERM and SIGHUP do not end the process but wait in a descriptor, so that a
-// work of many steps can be broken off between two of them and taken back. Blocks them in the calling thread and
-// in those that it creates. What is ignored (nohup) stays ignored; what nobody has taken in the end is delivered.
+// While it lives, SIGINT, SIGQUIT, SIGTERM and SIGHUP do not end the process but wait in a descriptor, so
+// that a work of many steps can be broken off between two of them and taken back. Blocks them in the calling
+// thread and in those that it creates. What is ignored (nohup) stays ignored; what nobody has taken in the
+// end is delivered.
 class HeldSignals {
  public:
   HeldSignals();

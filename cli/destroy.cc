@@ -136,7 +136,7 @@ void run_destroy_hooks(const CommandContext& context, const config::ContainerCon
   const auto settings = config::lower_hooks(config, make_lowering_context(context.sysroot(), config.vmid));
   HookContainer container;
   container.name = std::to_string(config.vmid);
-  container.config_path = ConfigStore(context.sysroot()).path(config.vmid);
+  container.config_path = context.sysroot().path(formatted("etc/pve/lxc/{}.conf", config.vmid));
   container.rootfs_mount = rootfs_mount_path(context.sysroot(), config.vmid);
   container.hook_version = settings.version;
   for (const auto& command : settings.hooks.of(HookPhase::destroy)) {

@@ -1,6 +1,7 @@
 #include "cli/start_preparation.h"
 
 #include "base/error.h"
+#include "base/format.h"
 #include "cli/lowering_context.h"
 #include "config/lower.h"
 #include "runtime/planner.h"
@@ -19,8 +20,8 @@ ContainerSpec lower_or_refuse(CommandContext& context, const config::ContainerCo
     if (diagnostic.severity != config::Diagnostic::Severity::error) continue;
     throw Error(diagnostic.message, 0, "remove the line to start without it", diagnostic.origin);
   }
-  // Where hooks find it.
-  result.spec.config_path = ConfigStore(context.sysroot()).path(config.vmid);
+  // Where hooks find it, by the link to this node's configs.
+  result.spec.config_path = context.sysroot().path(formatted("etc/pve/lxc/{}.conf", config.vmid));
   return std::move(result.spec);
 }
 

@@ -47,8 +47,8 @@ struct LoweringContext {
   // The host path of a volume of content `snippets` (`hookscript`), which has to be there and executable; throws
   // Error. Unset: there is none.
   std::function<std::string(const std::string& volume_id)> resolve_snippet;
-  // A variable of the environment of whoever starts the container (`lxc.environment: NAME`); nothing when it is
-  // not set. Unset: none is.
+  // A variable of the environment of whoever starts the container (`lxc.environment: NAME`); nothing when it
+  // is not set. Unset: none is.
   std::function<std::optional<std::string>(const std::string& name)> starter_environment;
   // The node at a host path (`lxc.cgroup2.devices.allow: /dev/kfd rwm`); throws Error.
   std::function<HostDevice(const std::string& path)> device_at;

@@ -29,8 +29,8 @@ std::string host_path(const RawEntry& entry) {
   return path;
 }
 
-// Digits with an optional B, KB, MB or GB (multiples of 1024) or 'auto'; at least a page and a power of two. A
-// single other letter counts as bytes, as LXC has it.
+// Digits with an optional B, KB, MB or GB (multiples of 1024) or 'auto'; at least a page and a power of two.
+// A single other letter counts as bytes, as LXC has it.
 std::uint64_t size_of(const RawEntry& entry) {
   if (entry.value.empty() || entry.value == "0") return 0;
   if (entry.value == "auto") return kAutomaticSize;

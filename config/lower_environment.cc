@@ -16,10 +16,11 @@ std::string variable_of(Lowering& lowering, const RawEntry& entry) {
   const auto& lookup = lowering.context.starter_environment;
   const auto value = lookup ? lookup(entry.value) : std::nullopt;
   if (!value) {
-    throw Error(formatted("'{}': the variable '{}' is not set in the environment of the command that starts the "
-                          "container",
-                          entry.key, entry.value),
-                0, "set it there, or write NAME=value", entry.origin);
+    throw Error(
+        formatted("'{}': the variable '{}' is not set in the environment of the command that starts the "
+                  "container",
+                  entry.key, entry.value),
+        0, "set it there, or write NAME=value", entry.origin);
   }
   std::string variable = entry.value + "=" + *value;
   auto& copied = lowering.spec.copied_environment;

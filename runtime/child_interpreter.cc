@@ -7,8 +7,6 @@
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
-#include <poll.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -17,6 +15,7 @@
 
 #include "base/raw_message.h"
 #include "base/raw_syscall.h"
+#include "runtime/child_hook.h"
 #include "runtime/sync_protocol.h"
 
 // Everything here runs between clone3 and exec, in the memory of the process that plans: no allocation, no
@@ -27,9 +26,6 @@ namespace {
 
 constexpr int kUmountDetach = 2;              // MNT_DETACH; <sys/mount.h> clashes with <linux/mount.h>
 constexpr unsigned long kShared = 1UL << 20;  // MS_SHARED
-constexpr std::size_t kHookStack = 8192;
-// What a pipe holds at most when the program that wrote into it has ended.
-constexpr std::size_t kPipeSize = 64UL << 10;
 
 std::size_t length_of(const char* text) {
   std::size_t length = 0;
@@ -66,7 +62,7 @@ class Interpreter {
 
  private:
   ChildImage& image_;
-  int error_ = 0;  // of the last system call that failed; errno itself may be another process's
+  int error_ = 0;        // of the last system call that failed; errno itself may be another process's
   int hook_status_ = 0;  // wait status of a hook that failed
   std::size_t hook_log_length_ = 0;
 
@@ -107,6 +103,7 @@ class Interpreter {
   }
 
   const char* text(std::uint32_t offset) const { return image_.arena + offset; }
+  int optional_fd(Slot slot) const { return slot == kNoSlot ? -1 : image_.slots[slot]; }
   int fd(Slot slot) const { return slot == kNoSlot ? AT_FDCWD : image_.slots[slot]; }
 
   bool fill(Slot slot, long descriptor) {
@@ -438,135 +435,11 @@ class Interpreter {
     return true;
   }
 
-  // What a hook's process has until it executes the hook. It works in our memory and we stand still meanwhile
-  // (CLONE_VM and CLONE_VFORK, as posix_spawn(3) does it): a copy of the memory of whoever plans would cost a
-  // start more than everything else here, and it would have to be made while other threads of that process
-  // change it. So nothing may be called here but the kernel.
-  struct HookStart {
-    const HookImage* hook;
-    int out;
-    int err;
-    volatile long error;
-  };
-
-  [[noreturn]] static void execute_hook(void* argument) {
-    auto& start = *static_cast<HookStart*>(argument);
-    long result = sys::raw(SYS_dup3, start.out, 1, 0);
-    if (result >= 0) result = sys::raw(SYS_dup3, start.err, 2, 0);
-    if (result >= 0) {
-      result = sys::raw(SYS_execve, start.hook->argv[0], start.hook->argv, start.hook->envp);
-    }
-    start.error = -result;
-    for (;;) sys::raw(SYS_exit_group, 1);
-  }
-
-  struct HookPipes {
-    int out[2] = {-1, -1};
-    int err[2] = {-1, -1};
-  };
-
-  void close_hook(HookPipes& pipes) {
-    const int error = error_;
-    for (int* pipe : {pipes.out, pipes.err}) {
-      close_raw(pipe[0]);
-      close_raw(pipe[1]);
-    }
-    error_ = error;
-  }
-
-  // No descriptor of the host's gets to a hook, which may be a program of the container's: what it writes goes
-  // through us.
   bool run_hook(const ChildStep& step) {
-    HookPipes pipes;
-    if (raw(SYS_pipe2, pipes.out, O_CLOEXEC) < 0) return false;
-    const bool done = raw(SYS_pipe2, pipes.err, O_CLOEXEC) == 0 && run_hook_with(step, pipes);
-    close_hook(pipes);
-    return done;
-  }
-
-  bool run_hook_with(const ChildStep& step, HookPipes& pipes) {
-    alignas(16) char stack[kHookStack];
-    HookStart start{&image_.hooks[step.number], pipes.out[1], pipes.err[1], 0};
-    int pidfd = -1;
-    clone_args args{};
-    args.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
-    args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
-    args.exit_signal = SIGCHLD;
-    args.stack = reinterpret_cast<std::uintptr_t>(stack);
-    args.stack_size = sizeof stack;
-    const long pid = sys::raw_clone3(args, &execute_hook, &start);
-    if (pid < 0) return refuse(static_cast<int>(-pid));
-    for (int* pipe : {pipes.out, pipes.err}) {
-      close_raw(pipe[1]);
-      pipe[1] = -1;
-    }
-    pass_hook_output(pidfd, pipes, step);
-    close_raw(pidfd);
-    int status = 0;
-    for (;;) {
-      if (raw(SYS_wait4, pid, &status, 0, nullptr) >= 0) break;
-      if (error_ != EINTR) return false;
-    }
-    if (start.error != 0) return refuse(static_cast<int>(start.error));
-    if (status == 0) return true;
-    hook_status_ = status;
-    return refuse(0);
-  }
-
-  // Until the hook itself has ended; who it has left in the background writes into nothing from then on.
-  void pass_hook_output(int pidfd, const HookPipes& pipes, const ChildStep& step) {
-    std::size_t left = 2 * kPipeSize;
-    for (bool ended = false; left > 0;) {
-      pollfd fds[3];
-      fds[0].fd = pipes.out[0];
-      fds[1].fd = pipes.err[0];
-      fds[2].fd = ended ? -1 : pidfd;
-      for (auto& fd : fds) {
-        fd.events = POLLIN;
-        fd.revents = 0;
-      }
-      timespec now{};
-      const long ready = raw(SYS_ppoll, fds, 3, ended ? &now : nullptr, nullptr, 0);
-      if (ready < 0 && error_ != EINTR) return;
-      if (fds[2].revents != 0) ended = true;
-      const bool out = (fds[0].revents & POLLIN) != 0;
-      const bool err = (fds[1].revents & POLLIN) != 0;
-      std::size_t count = 0;
-      if (out) count += log_output(pipes.out[0], step.slot);
-      if (err) count += pass_error_output(pipes.err[0], step.dir);
-      if (!ended) {
-        // Both may be closed long before the end.
-        if (!out && !err && fds[2].revents == 0 && ready > 0) {
-          pollfd end{pidfd, POLLIN, 0};
-          raw(SYS_ppoll, &end, 1, nullptr, nullptr, 0);
-        }
-        continue;
-      }
-      if (count == 0 && fds[2].revents == 0) return;
-      left = left > count ? left - count : 0;
-    }
-  }
-
-  std::size_t log_output(int pipe, Slot log) {
-    char buffer[2048];
-    const long count = raw(SYS_read, pipe, buffer, sizeof buffer);
-    if (count <= 0) return 0;
-    const auto size = static_cast<std::size_t>(count);
-    const std::size_t room = kHookLogLimit - hook_log_length_;
-    if (log != kNoSlot && fd(log) >= 0 && room > 0) {
-      raw(SYS_write, fd(log), buffer, size < room ? size : room);
-      hook_log_length_ += size < room ? size : room;
-    }
-    return size;
-  }
-
-  std::size_t pass_error_output(int pipe, Slot target) {
-    char buffer[2048];
-    const long count = raw(SYS_read, pipe, buffer, sizeof buffer);
-    if (count <= 0) return 0;
-    // Somebody who closed it does not want it.
-    if (target != kNoSlot && fd(target) >= 0) raw(SYS_write, fd(target), buffer, count);
-    return static_cast<std::size_t>(count);
+    const HookSinks sinks{optional_fd(step.slot), optional_fd(step.dir)};
+    const HookEnd end = run_child_hook(image_.hooks[step.number], sinks, hook_log_length_);
+    hook_status_ = end.status;
+    return end.error == 0 && end.status == 0 ? true : refuse(end.error);
   }
 
   // Symlinks are followed inside the new root only; nothing is opened but a name.

@@ -3,15 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/child_hook.h"
 #include "runtime/child_program.h"
 
 namespace hutch {
-
-// A ChildHook with pointers, both lists closed by nullptr.
-struct HookImage {
-  char* const* argv = nullptr;
-  char* const* envp = nullptr;
-};
 
 // The ChildProgram as the child sees it: plain pointers, resolved by the host before clone3, so that the
 // child needs no allocation and no library. A child that shares the host's memory looks at it from
@@ -35,9 +30,6 @@ struct ChildImage {
   std::int64_t* times = nullptr;
   int slots[kMaxSlots];  // -1: empty
 };
-
-// At most so many bytes of what all hooks print are written into the log; the rest is dropped.
-inline constexpr std::size_t kHookLogLimit = 64U << 10;
 
 // Runs the program and execs init; never returns. On failure it reports {step, errno} on sync_fd and exits
 // with status 1. Uses raw system calls only (a test compares this object's undefined symbols with an

@@ -122,8 +122,9 @@ class ChildPlanner {
   void root() {
     const bool staged = has_staged_hooks(spec_);
     const std::string path = staged ? input_.rootfs_mount : "/";
-    auto& step = add(ChildOp::attach, formatted("mount the rootfs over {}", path), spec_.rootfs.origin,
-                     staged ? "the container's root needs the right to search (x) in every directory above" : "");
+    auto& step =
+        add(ChildOp::attach, formatted("mount the rootfs over {}", path), spec_.rootfs.origin,
+            staged ? "the container's root needs the right to search (x) in every directory above" : "");
     step.slot = input_.root;
     step.text = text(path);
   }
@@ -153,8 +154,9 @@ class ChildPlanner {
     if (list.empty()) return;
     const std::string path = hook_program(list.front().value);
     if (path.empty()) return;
-    auto& step = add(ChildOp::check_program, formatted("find the start hook's program '{}' in the rootfs", path),
-                     list.front().origin, "start hooks are programs of the container's");
+    auto& step =
+        add(ChildOp::check_program, formatted("find the start hook's program '{}' in the rootfs", path),
+            list.front().origin, "start hooks are programs of the container's");
     step.dir = input_.root;
     step.text = text(path);
   }

@@ -78,7 +78,8 @@ class ShownTerminal {
     ::cfmakeraw(&raw);
     ::tcsetattr(terminal_.get(), TCSANOW, &raw);
     winsize size{};
-    if (::ioctl(terminal_.get(), TIOCGWINSZ, &size) == 0 && size.ws_row > 0) ::ioctl(master, TIOCSWINSZ, &size);
+    if (::ioctl(terminal_.get(), TIOCGWINSZ, &size) == 0 && size.ws_row > 0)
+      ::ioctl(master, TIOCSWINSZ, &size);
   }
   ShownTerminal(const ShownTerminal&) = delete;
   ShownTerminal& operator=(const ShownTerminal&) = delete;
@@ -89,7 +90,8 @@ class ShownTerminal {
   int fd() const { return terminal_.get(); }
   // A terminal that takes nothing at the moment loses it: it must not stop the container.
   void show(std::string_view text) {
-    if (terminal_ && ::write(terminal_.get(), text.data(), text.size()) < 0 && errno == EIO) terminal_.reset();
+    if (terminal_ && ::write(terminal_.get(), text.data(), text.size()) < 0 && errno == EIO)
+      terminal_.reset();
   }
   void pass_keys(int master) {
     char keys[256];
@@ -183,7 +185,8 @@ std::string console_buffer_path(const Sysroot& sysroot, std::uint32_t vmid) {
 }
 
 std::string read_console_buffer(const Sysroot& sysroot, std::uint32_t vmid) {
-  return ConsoleRing(open_file(AT_FDCWD, console_buffer_path(sysroot, vmid), O_RDWR | O_NOFOLLOW).get()).text();
+  return ConsoleRing(open_file(AT_FDCWD, console_buffer_path(sysroot, vmid), O_RDWR | O_NOFOLLOW).get())
+      .text();
 }
 
 ProcessIdentity start_console_watch(const ConsoleWatchSetup& setup, const ConsoleFiles& files) {

@@ -36,7 +36,8 @@ HookCommand hook_command(HookPhase phase, const Located<std::string>& command, u
 }
 
 std::vector<std::string> inner_hook_environment(const ContainerSpec& spec, const HookCommand& hook) {
-  std::vector<std::string> environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
+  std::vector<std::string> environment = {
+      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"};
   const auto add = [&](const std::string& variable) {
     const std::string name = variable.substr(0, variable.find('=') + 1);
     std::erase_if(environment, [&](const std::string& earlier) { return earlier.starts_with(name); });

@@ -339,8 +339,9 @@ enum class HookPhase : std::uint8_t {
   clone,       // the host, for a new copy
   destroy,     // the host, before a container is removed
 };
-inline constexpr std::array<const char*, 10> kHookNames = {
-    "pre-start", "pre-mount", "mount", "autodev", "start", "start-host", "stop", "post-stop", "clone", "destroy"};
+inline constexpr std::array<const char*, 10> kHookNames = {"pre-start", "pre-mount",  "mount", "autodev",
+                                                           "start",     "start-host", "stop",  "post-stop",
+                                                           "clone",     "destroy"};
 constexpr const char* hook_name(HookPhase phase) {
   return kHookNames[static_cast<std::size_t>(phase)];
 }
@@ -370,7 +371,7 @@ struct ConsoleSpec {
 
 // Where a start and a stop log to, and how much (runtime/container_log.h).
 struct LogSpec {
-  unsigned level = 5;        // 0 trace, 1 debug, 2 info, 3 notice, 4 warn, 5 error, 6 crit, 7 alert, 8 fatal
+  unsigned level = 5;         // 0 trace, 1 debug, 2 info, 3 notice, 4 warn, 5 error, 6 crit, 7 alert, 8 fatal
   Located<std::string> file;  // empty: none
   std::string syslog;         // facility: "daemon", "local0" to "local7"; empty: not there
 
@@ -412,12 +413,13 @@ struct ContainerSpec {
   // How hooks and network scripts get their arguments (lxc.hook.version): 0 or 1.
   unsigned hook_version = 0;
   HookSpec hooks;
-  // Host path of the program that is told about the phases of the container's life (`hookscript`); empty: none.
+  // Host path of the program that is told about the phases of the container's life (`hookscript`); empty:
+  // none.
   Located<std::string> hookscript;
   ConsoleSpec console_output;
   LogSpec log;
-  // Variables that were copied from the environment of whoever starts the container, "NAME=value": for the next
-  // start after a reboot from inside.
+  // Variables that were copied from the environment of whoever starts the container, "NAME=value": for the
+  // next start after a reboot from inside.
   std::vector<std::string> copied_environment;
   // Files below /proc/<init>/ and what the host writes into them ("oom_score_adj").
   std::vector<std::pair<std::string, Located<std::string>>> process_files;

@@ -77,8 +77,8 @@ std::string run_hook(const HookCommand& hook) {
     throw error.with_context(formatted("cannot run the script of '{}'", hook.key)).with_origin(hook.origin);
   }
   if (result.passed_signal != 0) {
-    throw Error(formatted("'{}': interrupted by SIG{}", hook.key, ::sigabbrev_np(result.passed_signal)), EINTR,
-                {}, hook.origin);
+    throw Error(formatted("'{}': interrupted by SIG{}", hook.key, ::sigabbrev_np(result.passed_signal)),
+                EINTR, {}, hook.origin);
   }
   if (result.succeeded()) return std::move(result.out);
   throw Error(formatted("'{}': the script '{}' {}", hook.key, hook.command, result.status_text()), 0,

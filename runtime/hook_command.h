@@ -37,11 +37,11 @@ std::string hook_command_line(const HookCommand& hook);
 // `environment` with what the version adds.
 std::vector<std::string> hook_environment(const HookCommand& hook);
 
-// Runs it in the calling thread's namespaces (but `mounts`), in "/", with no signal blocked, standard input and error as
-// ours, and waits until it has ended; a process that it leaves in the background may go on, also with its
-// outputs. Gives what it wrote to standard output (at most kHookOutputLimit bytes, the rest is read and
-// dropped), for a debug log. Throws Error with the key, the exit status or signal and the config line when it
-// does not end with 0.
+// Runs it in the calling thread's namespaces (but `mounts`), in "/", with no signal blocked, standard input
+// and error as ours, and waits until it has ended; a process that it leaves in the background may go on, also
+// with its outputs. Gives what it wrote to standard output (at most kHookOutputLimit bytes, the rest is read
+// and dropped), for a debug log. Throws Error with the key, the exit status or signal and the config line
+// when it does not end with 0.
 inline constexpr std::size_t kHookOutputLimit = 64U << 10;
 std::string run_hook(const HookCommand& hook);
 

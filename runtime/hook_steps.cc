@@ -17,8 +17,8 @@
 
 namespace hutch {
 
-// Everything that was made after this is gone by the time of its undo, so the stop hooks of a start that failed
-// before there was anything to stop run there too.
+// Everything that was made after this is gone by the time of its undo, so the stop hooks of a start that
+// failed before there was anything to stop run there too.
 void StartExecutor::perform(const host::PromiseHooks& step) {
   if (!stop_hooks_) stop_hooks_.emplace(plan_->sysroot, plan_->state, HeldNamespaces(), false);
   if (step.phase == HookPhase::stop) {
@@ -59,8 +59,7 @@ void StartExecutor::perform(const host::OpenHookOutput& step) {
   slots_[step.errors].reset(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
   if (!wants_debug()) return;
   hook_log_.reset(check(::memfd_create("hooks", MFD_CLOEXEC), "cannot make a file for the output of hooks"));
-  slots_[step.log].reset(
-      check(::fcntl(hook_log_.get(), F_DUPFD_CLOEXEC, 3), "cannot copy a descriptor"));
+  slots_[step.log].reset(check(::fcntl(hook_log_.get(), F_DUPFD_CLOEXEC, 3), "cannot copy a descriptor"));
 }
 
 void StartExecutor::log_hook_output() {

@@ -189,8 +189,8 @@ class HostPlanner {
 
   void run_hooks(HookPhase phase) {
     for (const auto& command : spec_.hooks.of(phase)) {
-      add(host::RunHook{phase, command}, formatted("run the {} hook '{}'", hook_name(phase), command.value), "",
-          command.origin);
+      add(host::RunHook{phase, command}, formatted("run the {} hook '{}'", hook_name(phase), command.value),
+          "", command.origin);
     }
   }
 
@@ -203,8 +203,8 @@ class HostPlanner {
 
   void process_files() {
     for (const auto& [name, value] : spec_.process_files) {
-      add(host::WriteProcessFile{name, value.value}, formatted("write {} into /proc/<init>/{}", value.value, name),
-          "", value.origin);
+      add(host::WriteProcessFile{name, value.value},
+          formatted("write {} into /proc/<init>/{}", value.value, name), "", value.origin);
     }
   }
 

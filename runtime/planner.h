@@ -40,7 +40,7 @@ struct ChildPlanInput {
   bool waits_before_exec = false;  // for what the host does then
   Slot hook_log = kNoSlot;         // for the output of hooks
   Slot hook_errors = kNoSlot;
-  std::string label;            // AppArmor label to take; empty: none
+  std::string label;  // AppArmor label to take; empty: none
   std::uint64_t dropped_capabilities = 0;
 };
 void plan_child(const ContainerSpec& spec, const ChildPlanInput& input, ChildProgram& program);

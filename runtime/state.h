@@ -78,7 +78,7 @@ struct ContainerState {
   std::vector<Located<std::string>> post_stop_hooks;
   std::string hookscript;
   LogSpec log;
-  ProcessIdentity console_watch;  // runtime/console_watch.h; pid 0: none
+  ProcessIdentity console_watch;                // runtime/console_watch.h; pid 0: none
   std::vector<std::string> copied_environment;  // ContainerSpec
   std::optional<int> halt_signal;
   std::optional<int> stop_signal;

@@ -24,8 +24,8 @@ void kill_container(const Sysroot& sysroot, const ContainerState& state);
 
 // The end of a supervisor's life: removes everything that the container left. The calling process is the
 // supervisor of its record, with init already collected; when it is not, nothing happens, because then
-// somebody else has cleaned up before and the container may run anew. `rebooting`: the container has asked for
-// it.
+// somebody else has cleaned up before and the container may run anew. `rebooting`: the container has asked
+// for it.
 struct EndedContainer {
   ContainerState state;
   bool may_restart = true;  // no post-stop hook is against it

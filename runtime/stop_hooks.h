@@ -10,9 +10,9 @@
 #include "runtime/container_log.h"
 #include "runtime/state.h"
 
-// The hooks at a container's end: `stop` when init has ended, `post-stop` and the hookscript when everything is
-// cleaned up. They run exactly once, by whoever cleans up: the supervisor's process, `pct stop` or the next
-// command after a dead supervisor, or the start itself when it failed.
+// The hooks at a container's end: `stop` when init has ended, `post-stop` and the hookscript when everything
+// is cleaned up. They run exactly once, by whoever cleans up: the supervisor's process, `pct stop` or the
+// next command after a dead supervisor, or the start itself when it failed.
 namespace hutch {
 
 // Whether this container's end has any. Who stops it then leaves the supervisor alone, which does all of it.

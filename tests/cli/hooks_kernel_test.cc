@@ -25,7 +25,8 @@ class HooksOfCommands : public testing::ContainerFixture {
   void SetUp() override {
     ContainerFixture::SetUp();
     if (IsSkipped()) return;
-    const auto created = pct({"create", vmid_, "local:vztmpl/debian.tar.gz", "--rootfs", "0", "--unprivileged", "1"});
+    const auto created =
+        pct({"create", vmid_, "local:vztmpl/debian.tar.gz", "--rootfs", "0", "--unprivileged", "1"});
     ASSERT_EQ(created.status, 0) << created.err;
     // Hooks inside run as the container's root.
     ASSERT_EQ(::chmod(host.root().c_str(), 0755), 0);
@@ -37,7 +38,9 @@ class HooksOfCommands : public testing::ContainerFixture {
     EXPECT_THAT(kernel_leftovers(), IsEmpty());
   }
 
-  void add_to_config(const std::string& lines) { host.add_container(number(), host.config(number()) + lines); }
+  void add_to_config(const std::string& lines) {
+    host.add_container(number(), host.config(number()) + lines);
+  }
   void add_hookscript(const std::string& script) {
     const std::string path = "var/lib/vz/snippets/tell.sh";
     host.write(path, "#!/bin/sh\n" + script);
@@ -54,7 +57,8 @@ class HooksOfCommands : public testing::ContainerFixture {
   }
   unsigned number() const { return static_cast<unsigned>(std::stoul(vmid_)); }
   bool wait_for(const std::function<bool()>& there) const {
-    for (int tries = 0; tries < 1000 && !there(); ++tries) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    for (int tries = 0; tries < 1000 && !there(); ++tries)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     return there();
   }
 
@@ -127,8 +131,9 @@ TEST_F(HooksOfCommands, ARebootFromInsideIsNotToldAndCopiesTheEnvironmentAgain) 
 }
 
 TEST_F(HooksOfCommands, ADestroyHookRunsBeforeAndMayForbidIt) {
-  add_to_config("lxc.hook.destroy: " + formatted("sh -c 'echo $3 $LXC_NAME >> {}; [ -e {} ]' destroy", host.path("told"),
-                                                 host.path("allowed")) +
+  add_to_config("lxc.hook.destroy: " +
+                formatted("sh -c 'echo $3 $LXC_NAME >> {}; [ -e {} ]' destroy", host.path("told"),
+                          host.path("allowed")) +
                 "\n");
   const auto refused = pct({"destroy", vmid_});
   EXPECT_NE(refused.status, 0);

@@ -45,7 +45,9 @@ config::LoweringContext lowering_context(std::uint32_t vmid) {
   context.read_file = [](const std::string& path) -> std::string {
     throw Error("no such file: " + path, ENOENT);
   };
-  context.resolve_snippet = [](const std::string& id) { return "/var/lib/vz/" + id.substr(id.find(':') + 1); };
+  context.resolve_snippet = [](const std::string& id) {
+    return "/var/lib/vz/" + id.substr(id.find(':') + 1);
+  };
   context.device_at = [](const std::string&) { return config::HostDevice{'c', 10, 200}; };
   context.container_named = [](const std::string& name) {
     return name == "101" ? std::optional<std::uint32_t>(101) : std::nullopt;

@@ -33,8 +33,9 @@ class ConsoleTest : public ContainerTest {
   void log_to_file() { spec.console_output.log_file = {log(), {"test.conf", 5}}; }
   // Lines of 16 bytes ("line 0000001..\r\n" on the terminal).
   void write_lines(int count) {
-    spec.init.argv = {"/bin/sh", "-c",
-                      formatted("i=0; while [ $i -lt {} ]; do i=$((i+1)); printf 'line %09d\\n' $i; done", count)};
+    spec.init.argv = {
+        "/bin/sh", "-c",
+        formatted("i=0; while [ $i -lt {} ]; do i=$((i+1)); printf 'line %09d\\n' $i; done", count)};
   }
 };
 
@@ -125,7 +126,8 @@ TEST_F(ConsoleTest, IsShownOnATerminal) {
 
 TEST_F(ConsoleTest, APathThatIsNoTerminalFailsTheStart) {
   spec.console_output.path = {"/dev/null", {"test.conf", 6}};
-  EXPECT_THAT(start_error(), AllOf(HasSubstr("not a terminal"), HasSubstr("ENOTTY"), HasSubstr("[test.conf:6]")));
+  EXPECT_THAT(start_error(),
+              AllOf(HasSubstr("not a terminal"), HasSubstr("ENOTTY"), HasSubstr("[test.conf:6]")));
 }
 
 TEST_F(ConsoleTest, ALogThatCannotBeOpenedFailsTheStart) {

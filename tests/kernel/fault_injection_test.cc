@@ -65,7 +65,8 @@ class FaultInjectionTest : public ContainerTest {
   // One of every phase; those of the end count themselves.
   void add_hooks() {
     spec.hooks.of(HookPhase::pre_start) = {{"/bin/true", {}}};
-    for (const auto phase : {HookPhase::pre_mount, HookPhase::mount, HookPhase::autodev, HookPhase::start_host}) {
+    for (const auto phase :
+         {HookPhase::pre_mount, HookPhase::mount, HookPhase::autodev, HookPhase::start_host}) {
       spec.hooks.of(phase) = {{"/bin/true", {}}};
     }
     spec.hooks.of(HookPhase::start) = {{"/bin/true", {}}};

@@ -16,7 +16,8 @@
 #include "runtime/stop.h"
 #include "tests/kernel/container_fixture.h"
 
-// Hooks of every phase, in containers that run: each writes down its arguments, its environment and what it sees.
+// Hooks of every phase, in containers that run: each writes down its arguments, its environment and what it
+// sees.
 namespace hutch::kernel_test {
 namespace {
 
@@ -45,14 +46,16 @@ echo "$phase" >> NOTES/order
 )sh");
     forget();
     // The container's own.
-    replace_file(AT_FDCWD, rootfs() + "/bin/note",
-                 "#!/bin/sh\n{ echo \"args: $*\"; env; cat /proc/1/cgroup; ls -l /proc/self/fd; } > /tmp/start\n", 0755,
-                 Owner{100000, 100000});
+    replace_file(
+        AT_FDCWD, rootfs() + "/bin/note",
+        "#!/bin/sh\n{ echo \"args: $*\"; env; cat /proc/1/cgroup; ls -l /proc/self/fd; } > /tmp/start\n",
+        0755, Owner{100000, 100000});
   }
 
   std::string notes() const { return directory() + "/notes"; }
   void write_script(const std::string& name, std::string text) const {
-    for (std::size_t at = 0; (at = text.find("NOTES", at)) != std::string::npos;) text.replace(at, 5, notes());
+    for (std::size_t at = 0; (at = text.find("NOTES", at)) != std::string::npos;)
+      text.replace(at, 5, notes());
     replace_file(AT_FDCWD, directory() + "/" + name, text, 0755);
   }
   void hook(HookPhase phase, const std::string& command) {
@@ -99,7 +102,8 @@ TEST_F(HooksTest, VersionOneHasItInTheEnvironment) {
   start();
   EXPECT_THAT(sh("cat /tmp/start"), AllOf(StartsWith("args: own\n"), HasSubstr("LXC_HOOK_TYPE=start\n")));
   kill_container(sysroot(), state());
-  for (const std::string phase : {"pre-start", "pre-mount", "mount", "autodev", "start-host", "stop", "post-stop"}) {
+  for (const std::string phase :
+       {"pre-start", "pre-mount", "mount", "autodev", "start-host", "stop", "post-stop"}) {
     const auto seen = lines(phase);
     EXPECT_EQ(seen.at(0), "args: ") << phase;
     EXPECT_THAT(seen, Contains("LXC_HOOK_TYPE=" + phase));
@@ -118,7 +122,8 @@ TEST_F(HooksTest, AllAreToldTheContainer) {
   start();
   const std::string init = std::to_string(state().init.pid);
   kill_container(sysroot(), state());
-  for (const std::string phase : {"pre-start", "pre-mount", "mount", "autodev", "start-host", "stop", "post-stop"}) {
+  for (const std::string phase :
+       {"pre-start", "pre-mount", "mount", "autodev", "start-host", "stop", "post-stop"}) {
     const auto seen = lines(phase);
     EXPECT_THAT(seen, Contains(formatted("LXC_NAME={}", vmid()))) << phase;
     EXPECT_THAT(seen, Contains("LXC_CONFIG_FILE=/etc/pve/lxc/x.conf")) << phase;
@@ -196,7 +201,9 @@ TEST_F(HooksTest, AutodevMakesDeviceNodesForAPrivilegedContainer) {
   // The container itself may not make any.
   spec.devices.allow_by_default = false;
   spec.devices.rules = {{.allow = true, .type = 'c', .major = 1, .read = true, .write = true, .mknod = true}};
-  write_script("dev", "#!/bin/sh\nmkdir -p $LXC_ROOTFS_MOUNT/dev/net && mknod $LXC_ROOTFS_MOUNT/dev/net/tun c 10 200\n");
+  write_script(
+      "dev",
+      "#!/bin/sh\nmkdir -p $LXC_ROOTFS_MOUNT/dev/net && mknod $LXC_ROOTFS_MOUNT/dev/net/tun c 10 200\n");
   hook(HookPhase::autodev, directory() + "/dev");
   start();
   EXPECT_EQ(sh("stat -c %t:%T /dev/net/tun"), "a:c8");
@@ -209,7 +216,8 @@ TEST_F(HooksTest, WithoutADevOfItsOwnThereIsNoAutodev) {
 }
 
 TEST_F(HooksTest, ListsRunInOrderUntilOneFails) {
-  for (const auto* name : {"one", "two"}) write_script(name, formatted("#!/bin/sh\necho {} >> NOTES/order\n", name));
+  for (const auto* name : {"one", "two"})
+    write_script(name, formatted("#!/bin/sh\necho {} >> NOTES/order\n", name));
   hook(HookPhase::mount, directory() + "/one");
   hook(HookPhase::mount, "/bin/false");
   hook(HookPhase::mount, directory() + "/two");
@@ -394,7 +402,8 @@ TEST_F(RebootTest, AFailingPostStopHookCancelsIt) {
 TEST_F(HooksTest, MountsOfPreStartAreTheContainersOwn) {
   make_directories(directory() + "/extra");
   write_script("mount", "#!/bin/sh\nmount -t tmpfs none NOTES/../extra && echo data > NOTES/../extra/file\n");
-  write_script("umount", "#!/bin/sh\nexec 2>NOTES/umount-error; umount NOTES/../extra && echo gone > NOTES/umount\n");
+  write_script("umount",
+               "#!/bin/sh\nexec 2>NOTES/umount-error; umount NOTES/../extra && echo gone > NOTES/umount\n");
   hook(HookPhase::pre_start, directory() + "/mount");
   hook(HookPhase::post_stop, directory() + "/umount");
   MountSpec mount;
@@ -415,8 +424,8 @@ class InterruptionTest : public HooksTest, public ::testing::WithParamInterface<
 TEST_P(InterruptionTest, TakesEverythingBack) {
   const auto [phase, number] = GetParam();
   write_script("sleep", "#!/bin/sh\necho begun > NOTES/begun\nexec sleep 1000\n");
-  replace_file(AT_FDCWD, rootfs() + "/bin/doze", "#!/bin/sh\necho begun > /tmp/begun\nexec sleep 1000\n", 0755,
-               Owner{100000, 100000});
+  replace_file(AT_FDCWD, rootfs() + "/bin/doze", "#!/bin/sh\necho begun > /tmp/begun\nexec sleep 1000\n",
+               0755, Owner{100000, 100000});
   hook(phase, phase == HookPhase::start ? "/bin/doze" : directory() + "/sleep");
   hook(HookPhase::post_stop, directory() + "/note");
   const StartPlan planned = plan();
@@ -438,7 +447,8 @@ TEST_P(InterruptionTest, TakesEverythingBack) {
   ASSERT_EQ(::waitpid(starter, &status, 0), starter);
   EXPECT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 3);
-  EXPECT_THAT(read_file(AT_FDCWD, errors), HasSubstr(formatted("interrupted by SIG{}", ::sigabbrev_np(number))));
+  EXPECT_THAT(read_file(AT_FDCWD, errors),
+              HasSubstr(formatted("interrupted by SIG{}", ::sigabbrev_np(number))));
   EXPECT_EQ(order(), "post-stop");
 }
 
@@ -461,7 +471,8 @@ TEST_F(HooksTest, ProcessFilesAreWrittenForInitAlone) {
 
 TEST_F(HooksTest, AProcessFileThatCannotBeWrittenFailsTheStart) {
   spec.process_files = {{"oom_score_adj", {"9999", {"test.conf", 9}}}};
-  EXPECT_THAT(start_error(), AllOf(HasSubstr("oom_score_adj"), HasSubstr("EINVAL"), HasSubstr("[test.conf:9]")));
+  EXPECT_THAT(start_error(),
+              AllOf(HasSubstr("oom_score_adj"), HasSubstr("EINVAL"), HasSubstr("[test.conf:9]")));
   spec.process_files = {{"no_such_file", {"1", {"test.conf", 9}}}};
   EXPECT_THAT(start_error(), AllOf(HasSubstr("no_such_file"), HasSubstr("ENOENT")));
 }

@@ -15,9 +15,8 @@
 int main(int argc, char** argv) {
   if (argc > 2 && std::string_view(argv[1]) == hutch::kContainerEnded) {
     try {
-      const auto ended =
-          hutch::clean_up_as_supervisor(hutch::Sysroot::from_environment(),
-                                        static_cast<std::uint32_t>(std::atoi(argv[2])), argc > 3);
+      const auto ended = hutch::clean_up_as_supervisor(
+          hutch::Sysroot::from_environment(), static_cast<std::uint32_t>(std::atoi(argv[2])), argc > 3);
       if (ended && !ended->may_restart) return 0;
     } catch (const std::exception& error) {
       std::fprintf(stderr, "%s\n", error.what());

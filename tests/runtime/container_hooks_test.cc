@@ -39,14 +39,15 @@ TEST(InnerHookEnvironment, IsTheConfigsAndLxcs) {
   spec.vmid = 100;
   spec.hooks.environment = {{"A=1", {}}, {"LXC_NAME=forged", {}}, {"PATH=/own", {}}};
   const auto hook = hook_command(HookPhase::mount, {"/x", {}}, 1, 100, {"LXC_NAME=100"});
-  EXPECT_THAT(inner_hook_environment(spec, hook), ElementsAre("A=1", "PATH=/own", "LXC_NAME=100", "LXC_HOOK_SECTION=lxc",
-                                                              "LXC_HOOK_TYPE=mount"));
+  EXPECT_THAT(inner_hook_environment(spec, hook),
+              ElementsAre("A=1", "PATH=/own", "LXC_NAME=100", "LXC_HOOK_SECTION=lxc", "LXC_HOOK_TYPE=mount"));
 }
 
 TEST(LogLine, IsAsLxcWritesIt) {
   const auto place = std::source_location::current();
   const std::string line = log_line("100", 1767323045678, LogLevel::warn, "start", place, "two\nlines");
-  EXPECT_THAT(line, StartsWith("lxc 100 20260102030405.678 WARN     start - container_hooks_test.cc:TestBody:"));
+  EXPECT_THAT(line,
+              StartsWith("lxc 100 20260102030405.678 WARN     start - container_hooks_test.cc:TestBody:"));
   EXPECT_THAT(line, EndsWith(" - two lines\n"));
 }
 
@@ -165,8 +166,8 @@ TEST(HeldSignals, WaitInTheDescriptor) {
 
 TEST(RunHookInterrupted, PassesTheSignalOnAndFails) {
   const HeldSignals held;
-  auto hook = hook_command(HookPhase::pre_start, {"sh -c 'kill -INT '$PPID'; exec sleep 100'", {"x.conf", 3}}, 0, 100,
-                           {});
+  auto hook = hook_command(HookPhase::pre_start, {"sh -c 'kill -INT '$PPID'; exec sleep 100'", {"x.conf", 3}},
+                           0, 100, {});
   hook.signals = held.fd();
   const std::string error = error_of([&] { run_hook(hook); });
   EXPECT_THAT(error, HasSubstr("'lxc.hook.pre-start': interrupted by SIGINT"));
