@@ -366,6 +366,11 @@ TEST_F(HooksTest, EndHooksRunWhenTheStarterIsKilled) {
   ::waitpid(starter, nullptr, 0);
   EXPECT_TRUE(wait_until_gone());
   EXPECT_THAT(order(), ::testing::EndsWith("stop post-stop"));
+  // Its process ends a moment after its last work, and is no child of ours.
+  for (int tries = 0; tries < 500; ++tries) {
+    if (host_snapshot(directory() + "/root/run", vmid()).find("process ") == std::string::npos) break;
+    ::usleep(10000);
+  }
 }
 
 // An init that asks for a reboot right away; the restart command of this program leaves a report.
