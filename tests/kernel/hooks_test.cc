@@ -366,10 +366,10 @@ TEST_F(HooksTest, EndHooksRunWhenTheStarterIsKilled) {
   ::waitpid(starter, nullptr, 0);
   EXPECT_TRUE(wait_until_gone());
   EXPECT_THAT(order(), ::testing::EndsWith("stop post-stop"));
-  // Its process ends a moment after its last work, and is no child of ours.
+  // Its process, which is nobody's child here, ends a moment after its work.
   for (int tries = 0; tries < 500; ++tries) {
-    if (host_snapshot(directory() + "/root/run", vmid()).find("process ") == std::string::npos) break;
-    ::usleep(10000);
+    if (host_snapshot(directory(), vmid()).find("process ") == std::string::npos) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
 }
 
