@@ -258,7 +258,7 @@ TEST(Libvirt, RefusesALineBreakInsideAValue) {
     FAIL() << "it was taken";
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(),
-                 "the value for 'nameserver' has a line break in it [file:2]; write it as one line");
+                 "<nameserver>: '10.0\n.0.1': the value contains a line break [file:2]; correct the value");
   }
 }
 
