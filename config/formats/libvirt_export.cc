@@ -217,6 +217,10 @@ class Export {
     constexpr const char* kTypes[] = {"mount", "file", "block"};
     constexpr const char* kSources[] = {"dir", "file", "dev"};
     const auto kind = static_cast<std::size_t>(volume.kind);
+    if (kind >= std::size(kTypes)) {
+      return not_expressed(volume.origin,
+                           formatted("'{}': libvirt has no file system of this type", volume.key));
+    }
     if (volume.target != "/" && volume.kind != VolumeSpec::Kind::directory) {
       return not_expressed(volume.origin, formatted("'{}': an image beside the root", volume.key));
     }

@@ -205,6 +205,14 @@ constexpr ElementRow kDomain[] = {
 
 }  // namespace
 
+void LibvirtDraft::set(std::string_view option, std::string value, const pugi::xml_node& node) {
+  if (const auto check = check_file_value(option, value); !check.ok()) {
+    throw Error(formatted("<{}>: '{}': {}", node.name(), value, check.reason), 0, "correct the value",
+                origin(node));
+  }
+  lxc.section.set(option, std::move(value), origin(node));
+}
+
 void LibvirtDraft::not_carried(const pugi::xml_node& node, std::string_view why) {
   lxc.not_carried(origin(node), formatted("<{}>: {}", node.name(), why));
 }

@@ -20,9 +20,8 @@ struct LibvirtDraft {
   void put(std::string key, std::string value, const pugi::xml_node& node) {
     lxc.entries.push_back({std::move(key), std::move(value), origin(node)});
   }
-  void set(std::string_view option, std::string value, const pugi::xml_node& node) {
-    lxc.section.set(option, std::move(value), origin(node));
-  }
+  // Throws Error with the element's line for a value that the option does not take.
+  void set(std::string_view option, std::string value, const pugi::xml_node& node);
   // Says that the element has no place in a CT config, and why.
   void not_carried(const pugi::xml_node& node, std::string_view why);
   // The element's text or attribute as a number. Throws Error with its line.

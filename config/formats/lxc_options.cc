@@ -88,7 +88,8 @@ void startup_to_option(LxcDraft& draft) {
 
 void environment_to_option(LxcDraft& draft) {
   std::erase_if(draft.entries, [&draft](const RawEntry& entry) {
-    if (entry.key != "lxc.environment.runtime" || !check_file_value("env", entry.value).ok()) return false;
+    const bool fits = check_file_value("env", entry.value).ok() && trim(entry.value) == entry.value;
+    if (entry.key != "lxc.environment.runtime" || !fits) return false;
     draft.section.environment.push_back({entry.value, entry.origin});
     return true;
   });
@@ -168,8 +169,11 @@ std::string quoted_word(std::string_view word) {
 }
 
 void check_keys(const std::vector<RawEntry>& entries) {
+  // What a CT config can hold (pct-conf 1); LXC has no other names, either.
+  constexpr std::string_view kCharacters = "abcdefghijklmnopqrstuvwxyz0123456789_.-";
   for (const auto& entry : entries) {
-    if (raw_key_info(entry.key).key_class != RawKeyClass::unknown) continue;
+    const bool spelled = entry.key.find_first_not_of(kCharacters) == std::string::npos;
+    if (spelled && raw_key_info(entry.key).key_class != RawKeyClass::unknown) continue;
     throw Error(formatted("unknown key '{}'", entry.key), 0, "correct its name, or remove the line",
                 entry.origin);
   }
@@ -214,6 +218,8 @@ void rootfs_to_option(LxcDraft& draft) {
   VolumeOption option;
   option.volume = path;
   const std::string text = print_rootfs(option);
+  // Reading it back would take blanks off its end.
+  if (trim(text) != text || text.find_first_of("\r\n") != std::string::npos) return;
   try {
     if (parse_rootfs(text).volume != path) return;
   } catch (const Error&) {
