@@ -15,13 +15,22 @@ bool looks_like_option(const std::string& word) {
   return word.size() > 1 && word[0] == '-' && word != "--";
 }
 
+// Whether `name` begins with `typed`, which is in lower case, whatever the case of its own letters. Most
+// names end the comparison with their first letter: `create` has some 900 of them.
+bool begins_with(std::string_view name, std::string_view typed) {
+  if (name.size() < typed.size()) return false;
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::equal(typed.begin(), typed.end(), name.begin(),
+                    [lower](char wanted, char c) { return wanted == lower(c); });
+}
+
 // The names that `typed` (lower case) stands for: itself when it is one, else all that begin with it, sorted.
 std::vector<const OptionRow*> matching_rows(const std::string& typed, const std::vector<OptionRow>& rows) {
   std::vector<const OptionRow*> hits;
   for (const auto& row : rows) {
-    const std::string name = to_lower(row.name);
-    if (name == typed) return {&row};
-    if (!typed.empty() && name.starts_with(typed)) hits.push_back(&row);
+    if (typed.empty() || !begins_with(row.name, typed)) continue;
+    if (row.name.size() == typed.size()) return {&row};
+    hits.push_back(&row);
   }
   std::sort(hits.begin(), hits.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
   return hits;

@@ -113,10 +113,12 @@ Format detect_format(std::string_view text, const std::string& source) {
   return counts.chroot || counts.lxc01 == counts.lxc ? Format::lxc01 : Format::lxc;
 }
 
-namespace {
-
-Imported read_as(Format format, std::string_view text, const std::string& source, std::uint32_t vmid,
-                 const ImportSources& sources) {
+Imported import_config(Format format, std::string_view text, const std::string& source, std::uint32_t vmid,
+                       const ImportSources& sources) {
+  if (text.size() > kMaxSize) {
+    throw Error(formatted("'{}' is larger than any container file (1 MiB)", source), EFBIG, std::string(kUse),
+                {source, 0});
+  }
   switch (format) {
     case Format::pve: return import_pve(text, source, vmid);
     case Format::lxc: return import_lxc(text, source, vmid, sources);
@@ -125,32 +127,6 @@ Imported read_as(Format format, std::string_view text, const std::string& source
     case Format::libvirt: return import_libvirt(text, source, vmid, sources);
   }
   throw Error("no such format", EINVAL);
-}
-
-// A line of a CT config cannot hold one; text between XML tags can.
-void refuse_line_breaks(const Section& section) {
-  const auto check = [](std::string_view key, const std::string& value, const Origin& origin) {
-    if (value.find_first_of("\r\n") == std::string::npos) return;
-    throw Error(formatted("the value for '{}' has a line break in it", key), 0, "write it as one line",
-                origin);
-  };
-  for (const auto& [key, value] : section.options) check(key, value.value, value.origin);
-  for (const auto& entry : section.raw) check(entry.key, entry.value, entry.origin);
-  for (const auto& variable : section.environment) check("env", variable.value, variable.origin);
-}
-
-}  // namespace
-
-Imported import_config(Format format, std::string_view text, const std::string& source, std::uint32_t vmid,
-                       const ImportSources& sources) {
-  if (text.size() > kMaxSize) {
-    throw Error(formatted("'{}' is larger than any container file (1 MiB)", source), EFBIG, std::string(kUse),
-                {source, 0});
-  }
-  auto imported = read_as(format, text, source, vmid, sources);
-  refuse_line_breaks(imported.config.main);
-  for (const auto& [name, snapshot] : imported.config.snapshots) refuse_line_breaks(snapshot);
-  return imported;
 }
 
 Imported import_pve(std::string_view text, const std::string& source, std::uint32_t vmid) {

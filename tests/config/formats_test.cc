@@ -249,19 +249,6 @@ TEST(EarlyPve, FillsInWhatItsToolsDid) {
   EXPECT_EQ(config.main.get("cpuunits"), "1024");
 }
 
-TEST(Libvirt, RefusesALineBreakInsideAValue) {
-  try {
-    import_config(Format::libvirt,
-                  "<domain type='linuxcontainer'><name>a</name><container><network hostname='a'>\n"
-                  "<nameserver>10.0\n.0.1</nameserver></network></container></domain>",
-                  "file", 100, {});
-    FAIL() << "it was taken";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(),
-                 "the value for 'nameserver' has a line break in it [file:2]; write it as one line");
-  }
-}
-
 TEST(Transfer, RefusesOtherText) {
   for (const char* text : {"x", "raw\n", "what\ta\tb\tc\t1\n", "raw\ta\tb\tc\tx\n", "raw\ta\\\tb\tc\t1\n"}) {
     EXPECT_THROW(read_transfer(text), Error) << text;

@@ -24,7 +24,7 @@ vm_modules() {
     mknod -m "$mode" "$path" "$kind" "$major" "$minor"
   done < <(awk '$1 !~ /^#/ && $3 ~ /^[cb][0-9]+:[0-9]+$/ {
       split(substr($3, 2), number, ":")
-      print "/dev/" $2, substr($3, 1, 1), "0600", number[1], number[2]
+      print "/dev/" $2, substr($3, 1, 1), $2 ~ /^(fuse|net\/tun)$/ ? "0666" : "0600", number[1], number[2]
     }' "/lib/modules/$(uname -r)/modules.devname")
 }
 
