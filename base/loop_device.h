@@ -13,8 +13,8 @@ struct LoopDevice {
   std::string path;  // "/dev/loop3"
 };
 
-// A device that has this very file already is used again: two devices over one file would each have a cache of
-// their own, and the file system on it would be destroyed. EBUSY when that device is read-only and
+// A device that has this very file already is used again: two devices over one file would each have a cache
+// of their own, and the file system on it would be destroyed. EBUSY when that device is read-only and
 // `read_only` is false.
 LoopDevice attach_loop_device(const std::string& image, bool read_only);
 

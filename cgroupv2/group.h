@@ -82,8 +82,8 @@ class Group {
   std::string inner_directory_;
 };
 
-// Removes the group `path` of one hierarchy and then its parents, as far as nothing is in them: for groups that
-// others may use, too. One that holds processes or groups stays.
+// Removes the group `path` of one hierarchy and then its parents, as far as nothing is in them: for groups
+// that others may use, too. One that holds processes or groups stays.
 void remove_empty_group(const std::string& hierarchy, const std::string& path);
 
 // Whether `path` is a relative path of plain names, as Group needs it.

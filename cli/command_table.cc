@@ -75,11 +75,12 @@ Rows destroy_options() {
 }
 
 Rows import_options() {
-  return {{.name = "format",
-           .help = "What the file is: pve, lxc, lxc-0.1, early-pve or libvirt; by its content if not given.",
-           .value_text = "<format>"},
-          {.name = "rootfs", .help = "Root file system, in place of what the file says.", .minimum_length = 1},
-          boolean("dry-run", "Print the config instead of writing it.")};
+  return {
+      {.name = "format",
+       .help = "What the file is: pve, lxc, lxc-0.1, early-pve or libvirt; by its content if not given.",
+       .value_text = "<format>"},
+      {.name = "rootfs", .help = "Root file system, in place of what the file says.", .minimum_length = 1},
+      boolean("dry-run", "Print the config instead of writing it.")};
 }
 
 Rows export_options() {

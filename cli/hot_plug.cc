@@ -94,9 +94,7 @@ class HotPlug {
     return after;
   }
 
-  cgroupv2::Group group() const {
-    return {cgroupv2::detect_layout(), state_.cgroup, state_.inner_group()};
-  }
+  cgroupv2::Group group() const { return {cgroupv2::detect_layout(), state_.cgroup, state_.inner_group()}; }
 
   cgroupv2::Resources limits_of(const config::ContainerConfig& config) const {
     return config::lower_limits(config, make_lowering_context(context_.sysroot(), config.vmid));

@@ -150,8 +150,8 @@ constexpr V1File kFiles[] = {
 
 }  // namespace
 
-std::vector<RawEntry> to_cgroup_v2(const std::vector<RawEntry>& entries,
-                                   const GeneratedLimits& generated, Diagnostics& diagnostics) {
+std::vector<RawEntry> to_cgroup_v2(const std::vector<RawEntry>& entries, const GeneratedLimits& generated,
+                                   Diagnostics& diagnostics) {
   std::vector<RawEntry> result;
   const Entries all(entries, generated);
   for (const auto& entry : entries) {

@@ -17,17 +17,17 @@ struct GeneratedLimits {
 
 // `entries` with every cgroup v1 line replaced by its `lxc.cgroup2.*` counterpart, where it stood; lines
 // without a counterpart are left out with a warning. The limit of memory and swap together becomes one of
-// swap alone: it is taken with the last limit of memory among the entries, else with the generated one; a period
-// without a quota goes with the generated quota.
-// Throws Error with the line's origin for a bad value. Pure.
-std::vector<RawEntry> to_cgroup_v2(const std::vector<RawEntry>& entries,
-                                   const GeneratedLimits& generated, Diagnostics& diagnostics);
+// swap alone: it is taken with the last limit of memory among the entries, else with the generated one; a
+// period without a quota goes with the generated quota. Throws Error with the line's origin for a bad value.
+// Pure.
+std::vector<RawEntry> to_cgroup_v2(const std::vector<RawEntry>& entries, const GeneratedLimits& generated,
+                                   Diagnostics& diagnostics);
 
 // cpu.shares 2..262144 as a cpu.weight 1..10000.
 std::uint64_t weight_of_shares(std::uint64_t shares);
 
-// A v1 byte count: digits with k, m, g or t (any case), or -1 (or max) for no limit. Throws Error with the line's
-// origin.
+// A v1 byte count: digits with k, m, g or t (any case), or -1 (or max) for no limit. Throws Error with the
+// line's origin.
 std::optional<std::uint64_t> v1_bytes(const RawEntry& entry);
 
 }  // namespace hutch::config

@@ -195,7 +195,8 @@ std::vector<RawEntry> current_entries(const Section& section, const LoweringCont
     entries = expand_includes(entries, {context.read_file, context.list_directory});
     for (const auto& entry : entries) {
       if (raw_key_info(entry.key).key_class == RawKeyClass::unknown) {
-        throw Error(formatted("unknown key '{}'", entry.key), 0, "correct its name, or remove the line", entry.origin);
+        throw Error(formatted("unknown key '{}'", entry.key), 0, "correct its name, or remove the line",
+                    entry.origin);
       }
     }
   }
@@ -254,7 +255,8 @@ cgroupv2::Resources lower_limits(const ContainerConfig& config, const LoweringCo
 HookSettings lower_hooks(const ContainerConfig& config, const LoweringContext& context) {
   Lowering lowering{.config = config, .section = config.main, .context = context};
   for (auto& entry : current_entries(config.main, context, lowering.diagnostics)) {
-    if (entry.key == "lxc.hook" || entry.key.starts_with("lxc.hook.")) lowering.raw.push_back(std::move(entry));
+    if (entry.key == "lxc.hook" || entry.key.starts_with("lxc.hook."))
+      lowering.raw.push_back(std::move(entry));
   }
   lower_raw_entries(lowering);
   return {lowering.spec.hook_version, std::move(lowering.spec.hooks)};

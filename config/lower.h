@@ -44,8 +44,8 @@ struct LoweringContext {
   std::function<std::string(const std::string& path)> read_file;
   // The names in a host directory (`lxc.include`), in any order; nothing when `path` is no directory.
   std::function<std::optional<std::vector<std::string>>(const std::string& path)> list_directory;
-  // The host path of a volume of content `snippets` (`hookscript`), which has to be there and executable; throws
-  // Error. Unset: there is none.
+  // The host path of a volume of content `snippets` (`hookscript`), which has to be there and executable;
+  // throws Error. Unset: there is none.
   std::function<std::string(const std::string& volume_id)> resolve_snippet;
   // A variable of the environment of whoever starts the container (`lxc.environment: NAME`); nothing when it
   // is not set. Unset: none is.
@@ -54,8 +54,8 @@ struct LoweringContext {
   std::function<HostDevice(const std::string& path)> device_at;
   // What is at a host path (`lxc.rootfs.path`); without the function everything is a directory.
   std::function<HostFile(const std::string& path)> file_at;
-  // The vmid of the container of this host that is named so: its vmid in digits, or its host name. Unset: none
-  // is known.
+  // The vmid of the container of this host that is named so: its vmid in digits, or its host name. Unset:
+  // none is known.
   std::function<std::optional<std::uint32_t>(const std::string& name)> container_named;
   // The caller's own group on the cgroup2 tree, relative to its root ("" for the root itself), for
   // `lxc.cgroup.relative`.

@@ -255,12 +255,9 @@ constexpr RawKeyRow kRawKeys[] = {
 
 // Everything below these names.
 constexpr RawKeyRow kRawPrefixes[] = {
-    {"lxc.cgroup2.", set_cgroup_file},
-    {"lxc.namespace.share.", set_namespace_share},
-    {"lxc.net.", set_network},
-    {"lxc.prlimit.", set_rlimit},
-    {"lxc.proc.", set_process_file},
-    {"lxc.sysctl.", set_sysctl},
+    {"lxc.cgroup2.", set_cgroup_file}, {"lxc.namespace.share.", set_namespace_share},
+    {"lxc.net.", set_network},         {"lxc.prlimit.", set_rlimit},
+    {"lxc.proc.", set_process_file},   {"lxc.sysctl.", set_sysctl},
 };
 
 RawKeyFunction raw_key_function(std::string_view key) {

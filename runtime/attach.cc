@@ -28,6 +28,7 @@
 #include "base/text.h"
 #include "cgroupv2/group.h"
 #include "runtime/apparmor.h"
+#include "runtime/rlimit.h"
 #include "runtime/seccomp_proxy.h"
 #include "runtime/terminal_relay.h"
 
@@ -296,6 +297,12 @@ void join_and_spawn(const Joining& joining) {
     check(::prctl(PR_SCHED_CORE, PR_SCHED_CORE_SHARE_FROM, joining.state.init.pid, PR_SCHED_CORE_SCOPE_THREAD,
                   0),
           "cannot take the container's core-scheduling cookie");
+  }
+  // Before the user namespace is entered: only the host's root may raise a hard limit.
+  for (const auto& text : joining.state.resource_limits) {
+    const Rlimit limit = parse_rlimit(text);
+    check(::setrlimit(static_cast<__rlimit_resource>(limit.resource), &limit.limit),
+          "cannot set the container's resource limits");
   }
   // A guest process must not be able to trace us or look at our memory while we are half inside.
   check(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "cannot become undumpable");

@@ -52,11 +52,11 @@ enum class ChildOp : std::uint16_t {
   sched_core,            // a core-scheduling cookie of its own; nothing without SMT (core-scheduling.rst)
   set_label,             // writes text to the LSM attribute file below dir (a procfs)
   no_new_privs,
-  seccomp,           // loads the program's filter; flag kListener: and sends its listener to the host
-  parent_death,      // number: the signal to get when the parent dies
-  run_hook,          // number: index into the program's hooks; slot: a log for its standard output, dir: for its
-                     // standard error (both may be empty). Fails with its wait status unless that is 0
-  check_program,     // text below dir, symlinks followed inside: has to be executable
+  seccomp,        // loads the program's filter; flag kListener: and sends its listener to the host
+  parent_death,   // number: the signal to get when the parent dies
+  run_hook,       // number: index into the program's hooks; slot: a log for its standard output, dir: for its
+                  // standard error (both may be empty). Fails with its wait status unless that is 0
+  check_program,  // text below dir, symlinks followed inside: has to be executable
   change_directory,  // text; made (0755) when missing
   set_ids,           // number: gid, number2: uid; groups from the program
   exec,              // argv, envp

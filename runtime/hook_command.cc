@@ -1,15 +1,17 @@
 #include "runtime/hook_command.h"
 
-#include "base/error.h"
-#include "base/format.h"
-#include "base/process.h"
-#include "runtime/start_plan.h"
-#include <cerrno>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "base/process.h"
+#include "runtime/start_plan.h"
 
 namespace hutch {
 

@@ -60,7 +60,8 @@ struct HostFacts {
   bool smt = false;
   bool selinux = false;
   unsigned last_capability = 40;
-  // Host uid that owns the top of a directory rootfs, or of an overlay's topmost lower one, on disk; nothing for images, devices and missing ones.
+  // Host uid that owns the top of a directory rootfs, or of an overlay's topmost lower one, on disk; nothing
+  // for images, devices and missing ones.
   std::optional<uid_t> rootfs_owner;
 };
 

@@ -186,8 +186,8 @@ void plan_configuration(const LinkSpec& link, const HostFacts& facts, std::vecto
 }  // namespace
 
 LinkPlanContext link_plan_context(const ContainerSpec& spec, const Sysroot& sysroot) {
-  return {std::to_string(spec.vmid), common_hook_environment(hook_container(spec, rootfs_mount_path(sysroot, spec))),
-          spec.hook_version};
+  return {std::to_string(spec.vmid),
+          common_hook_environment(hook_container(spec, rootfs_mount_path(sysroot, spec))), spec.hook_version};
 }
 
 void check_link(const LinkSpec& link, const HostFacts& facts) {

@@ -23,8 +23,8 @@ void give_link_back(netlink::Socket& host, int net_namespace, const MovedLink& l
 bool has_links_to_return(const ContainerState& state);
 
 // Everything that the record names, in this order: DHCP clients, scripts, links, Open vSwitch, proxies,
-// routes. Init has ended; `net_namespace` as above. What fails does not stop the rest; gives a line about each failure.
-std::vector<std::string> return_links(const Sysroot& sysroot, const ContainerState& state,
-                                      int net_namespace);
+// routes. Init has ended; `net_namespace` as above. What fails does not stop the rest; gives a line about
+// each failure.
+std::vector<std::string> return_links(const Sysroot& sysroot, const ContainerState& state, int net_namespace);
 
 }  // namespace hutch

@@ -262,6 +262,9 @@ class HostPlanner {
     state.apparmor_label = child_.label;
     state.init_uid = spec_.init.uid;
     state.init_gid = spec_.init.gid;
+    for (const auto& limit : spec_.rlimits) {
+      state.resource_limits.push_back(print_rlimit(resolve_rlimit(limit)));
+    }
     state.environment.emplace_back("container=lxc");
     for (const auto& entry : spec_.init.environment) state.environment.push_back(entry.value);
     const LinkPlanContext links = link_plan_context(spec_, plan_.sysroot);

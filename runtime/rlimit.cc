@@ -61,4 +61,20 @@ Rlimit resolve_rlimit(const RlimitSpec& spec) {
   return {*resource, limit};
 }
 
+std::string print_rlimit(const Rlimit& limit) {
+  return formatted("{} {} {}", limit.resource, limit.limit.rlim_cur, limit.limit.rlim_max);
+}
+
+Rlimit parse_rlimit(std::string_view text) {
+  const auto words = split_blanks(text);
+  std::vector<std::uint64_t> numbers;
+  for (const auto word : words) {
+    if (const auto number = parse_unsigned(word)) numbers.push_back(*number);
+  }
+  if (words.size() != 3 || numbers.size() != 3 || numbers[0] >= RLIM_NLIMITS) {
+    throw Error(formatted("'{}' is no resource limit of a state record", text), EINVAL);
+  }
+  return {static_cast<int>(numbers[0]), {numbers[1], numbers[2]}};
+}
+
 }  // namespace hutch

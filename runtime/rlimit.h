@@ -22,4 +22,8 @@ struct Rlimit {
 // ones) and for a soft limit above the hard one.
 Rlimit resolve_rlimit(const RlimitSpec& spec);
 
+// As the state record has it (ContainerState::resource_limits), and back; parse throws Error on other text.
+std::string print_rlimit(const Rlimit& limit);
+Rlimit parse_rlimit(std::string_view text);
+
 }  // namespace hutch

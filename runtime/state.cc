@@ -246,6 +246,7 @@ const std::vector<Field>& fields() {
       text_field("apparmor", &ContainerState::apparmor_label),
       number_field("init-uid", &ContainerState::init_uid),
       number_field("init-gid", &ContainerState::init_gid),
+      list_field("rlimit", &ContainerState::resource_limits),
       list_field("environment", &ContainerState::environment),
       list_field("hook-environment", &ContainerState::hook_environment),
       rare(number_field("hook-version", &ContainerState::hook_version)),

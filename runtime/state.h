@@ -66,6 +66,8 @@ struct ContainerState {
   bool no_new_privs = false;
   bool seccomp = false;        // the program is in run/hutch/<vmid>/seccomp
   std::string apparmor_label;  // empty: unchanged
+  // setrlimit(2): "<RLIMIT_* number> <soft> <hard>", RLIM_INFINITY as its number.
+  std::vector<std::string> resource_limits;
   std::uint32_t init_uid = 0;
   std::uint32_t init_gid = 0;
   std::vector<std::string> environment;  // "NAME=value"

@@ -103,7 +103,8 @@ std::vector<int> HeldNamespaces::descriptors() const {
 }
 
 int HeldNamespaces::network() const {
-  const auto found = std::find_if(all_.begin(), all_.end(), [](const Held& held) { return held.name == "net"; });
+  const auto found =
+      std::find_if(all_.begin(), all_.end(), [](const Held& held) { return held.name == "net"; });
   return found == all_.end() ? -1 : found->fd.get();
 }
 

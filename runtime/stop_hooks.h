@@ -32,8 +32,8 @@ class HeldNamespaces {
   static HeldNamespaces of_process(pid_t pid);
   // Only the one of links (runtime/link_return.h).
   static HeldNamespaces network_of(pid_t pid);
-  // Those that a supervisor has left to the program that it executes (runtime/supervisor.h): the container's, and
-  // as the last one, where there are hooks, its own mount namespace.
+  // Those that a supervisor has left to the program that it executes (runtime/supervisor.h): the container's,
+  // and as the last one, where there are hooks, its own mount namespace.
   static HeldNamespaces inherited();
 
   const std::vector<Held>& all() const { return all_; }

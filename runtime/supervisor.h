@@ -66,7 +66,8 @@ class Supervisor {
   FirstProcess await_spawned();
   // Waits until the first process has ended; its wait status. At most once.
   int reap();
-  // What ends init is never a reboot: its process ids are not its own, so a signal may have come from anywhere.
+  // What ends init is never a reboot: its process ids are not its own, so a signal may have come from
+  // anywhere.
   void never_restart();
   // From here on the supervisor watches over the container by itself. It keeps copies of `fds`, the first of
   // which is the console if `has_console`; the last `inherited` ones stay open in the clean-up command, under

@@ -32,12 +32,12 @@ namespace hutch {
 struct SupervisorMessage {
   enum class Type : std::uint32_t { ready = 1, spawn, spawned, reap, reaped, commit, dismiss, failed };
   Type type{};
-  std::int32_t error = 0;           // failed: errno
-  std::int32_t pid = 0;             // spawned
-  std::int32_t wait_status = 0;     // reaped
-  std::uint32_t has_console = 0;    // commit: the first descriptor is the console
-  std::uint32_t inherited = 0;      // commit: so many of the last descriptors are for the clean-up command
-  std::uint64_t clone_flags = 0;    // spawn, with CLONE_INTO_CGROUP where the descriptor is used
+  std::int32_t error = 0;         // failed: errno
+  std::int32_t pid = 0;           // spawned
+  std::int32_t wait_status = 0;   // reaped
+  std::uint32_t has_console = 0;  // commit: the first descriptor is the console
+  std::uint32_t inherited = 0;    // commit: so many of the last descriptors are for the clean-up command
+  std::uint64_t clone_flags = 0;  // spawn, with CLONE_INTO_CGROUP where the descriptor is used
 };
 
 // The namespaces that the first process joins before it is made. Setting them changes for good where the

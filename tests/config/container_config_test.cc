@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-
 #include "base/error.h"
 #include "config/sha1.h"
 
@@ -13,7 +12,6 @@ namespace {
 using namespace std::string_view_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::SizeIs;
 using testing::IsEmpty;
 using testing::Pair;
 using testing::SizeIs;

@@ -74,6 +74,7 @@ inline LoweringContext example_context() {
     const bool image = id.ends_with(".raw");
     return {image ? VolumeSpec::Kind::image : VolumeSpec::Kind::directory, "/var/lib/vz/" + id, false};
   };
+  context.resolve_snippet = [](const std::string& id) { return "/var/lib/vz/" + id; };
   context.read_file = fixture_file;
   context.list_directory = fixture_directory;
   context.device_at = fixture_device;

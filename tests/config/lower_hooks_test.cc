@@ -49,8 +49,8 @@ TEST(LowerHooks, TheVersionIsZeroOrOne) {
 
 TEST(LowerHooks, CanBeReadAloneFromABrokenConfig) {
   Diagnostics ignored;
-  const auto config = read_config("lxc.hook.destroy: /a\nlxc.idmap: nonsense\nlxc.hook.version: 1\n", "100.conf",
-                                  100, ignored);
+  const auto config = read_config("lxc.hook.destroy: /a\nlxc.idmap: nonsense\nlxc.hook.version: 1\n",
+                                  "100.conf", 100, ignored);
   const auto settings = lower_hooks(config, test_context());
   EXPECT_EQ(settings.version, 1U);
   EXPECT_THAT(values(settings.hooks.of(HookPhase::destroy)), ElementsAre("/a"));

@@ -26,6 +26,16 @@ TEST(Rlimit, EveryResourceHasItsOwnName) {
     EXPECT_EQ(rlimit_resource(word), std::nullopt);
 }
 
+TEST(Rlimit, StandsInTheStateRecord) {
+  const Rlimit limit = parse_rlimit(print_rlimit(resolve_rlimit({"nofile", 1024, std::nullopt, {}})));
+  EXPECT_EQ(limit.resource, RLIMIT_NOFILE);
+  EXPECT_EQ(limit.limit.rlim_cur, 1024U);
+  EXPECT_EQ(limit.limit.rlim_max, RLIM_INFINITY);
+  for (const char* text : {"", "7 1", "7 1 x", "7 1 2 3", "16 1 1"}) {
+    EXPECT_THROW(parse_rlimit(text), Error) << text;
+  }
+}
+
 TEST(Rlimit, Values) {
   const Rlimit both = resolve_rlimit({"nofile", 1024, 4096, {}});
   EXPECT_EQ(both.resource, RLIMIT_NOFILE);

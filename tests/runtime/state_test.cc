@@ -21,6 +21,7 @@ TEST(ContainerState, SurvivesPrintingAndParsing) {
   state.seccomp = true;
   state.apparmor_label = "lxc-100_</var/lib/lxc>";
   state.init_uid = 1000;
+  state.resource_limits = {"7 1024 18446744073709551615", "4 0 0"};
   state.environment = {"container=lxc", "TEXT=with blanks = and signs", "EMPTY="};
   state.halt_signal = 37;
   EXPECT_EQ(parse_state(print_state(state), "state"), state);
