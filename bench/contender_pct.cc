@@ -28,6 +28,14 @@ constexpr const char* kNoLimits =
     "lxc.cgroup2.memory.high:\n"
     "lxc.cgroup2.memory.swap.max:\n";
 
+std::string rootfs_line(const Place& place) {
+  const unsigned vmid = place.vmid;
+  if (!place.overlay.empty())
+    return formatted("lxc.rootfs.path: overlay:{}/lower:{}/upper\n", place.overlay, place.overlay);
+  if (!place.image.empty()) return formatted("rootfs: local:{}/vm-{}-disk-0.raw,size=64M\n", vmid, vmid);
+  return formatted("rootfs: local:{}/subvol-{}-disk-0.subvol,size=0\n", vmid, vmid);
+}
+
 }  // namespace
 
 std::string pct_config_path(const Arena& arena, unsigned vmid) {
@@ -64,16 +72,10 @@ Contender pct_contender(const Arena& arena, const std::string& program, const Va
   contender.title = "pct start";
   contender.exec_title = "pct exec";
   contender.stop_title = "pct stop";
-  if (variant.rootfs == RootfsKind::overlay) {
-    contender.cannot = "its config has no overlay rootfs";
-    return contender;
-  }
   const Place place = make_place(arena, variant, index);
   const std::string vmid = std::to_string(place.vmid);
-  const std::string rootfs = place.image.empty()
-                                 ? formatted("rootfs: local:{}/subvol-{}-disk-0.subvol,size=0\n", vmid, vmid)
-                                 : formatted("rootfs: local:{}/vm-{}-disk-0.raw,size=64M\n", vmid, vmid);
-  write_configuration(pct_config_path(arena, place.vmid), pct_config_body(arena, variant) + rootfs);
+  write_configuration(pct_config_path(arena, place.vmid),
+                      pct_config_body(arena, variant) + rootfs_line(place));
   contender.remark = "adds supervisor, locks, state, device filter";
   contender.start = pct_command(arena, program, {"start", vmid});
   contender.stop = pct_command(arena, program, {"stop", vmid});

@@ -89,7 +89,15 @@ Rows export_options() {
 }
 
 Rows plan_options() {
-  return {{.name = "output-format", .help = "text (the default) or json.", .value_text = "<json | text>"}};
+  return {{.name = "format",
+           .help = "With a file: what it is, as for import; by its content if not given.",
+           .value_text = "<format>"},
+          {.name = "output-format", .help = "text (the default) or json.", .value_text = "<json | text>"},
+          {.name = "vmid",
+           .type = ValueType::integer,
+           .help = "With a file: the container's id; the number in its name, else 100.",
+           .minimum = 100,
+           .maximum = 999999999}};
 }
 
 Rows set_options() {
@@ -204,7 +212,13 @@ const std::vector<CommandRow>& command_table() {
        no_options,
        command_pending,
        "Show the changes that wait for a restart."},
-      {"plan", {"vmid"}, 1, kNone, plan_options, command_plan, "Show every step that a start would take."},
+      {"plan",
+       {"vmid|file"},
+       1,
+       kNone,
+       plan_options,
+       command_plan,
+       "Show every step that a start would take."},
       {"reboot",
        {"vmid"},
        1,

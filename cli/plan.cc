@@ -1,10 +1,13 @@
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/container_file.h"
+#include "cli/foreign_formats.h"
 #include "cli/guest_settings.h"
 #include "cli/lowering_context.h"
 #include "cli/plan_output.h"
 #include "cli/start_preparation.h"
 #include "config/lower.h"
+#include "config/value_types.h"
 #include "runtime/planner.h"
 
 namespace hutch::cli {
@@ -26,6 +29,28 @@ Planner planner_like(const StartPlan& start, const Sysroot& sysroot) {
   };
 }
 
+// "/backup/101.conf" -> 101
+std::optional<std::uint32_t> number_in(std::string_view path) {
+  path.remove_prefix(path.rfind('/') + 1);
+  return config::parse_vmid(path.substr(0, path.find('.')));
+}
+
+// The words name a container of this host by its vmid, or a file of any format.
+config::ContainerConfig planned_config(CommandContext& context, const ConfigStore& store,
+                                       config::Diagnostics& diagnostics) {
+  const std::string& word = context.positional().front();
+  const auto format = context.options().value("format");
+  const auto number = context.options().integer("vmid");
+  if (const auto vmid = config::parse_vmid(word)) {
+    if (format || number) raise_problems({{format ? "format" : "vmid", "only with a file"}});
+    return load_config(context, store, *vmid, diagnostics);
+  }
+  // A number is no file's name.
+  if (parse_unsigned(word)) raise_problems({{"vmid", check_vmid(word).value_or("")}});
+  const auto vmid = number ? static_cast<std::uint32_t>(*number) : number_in(word).value_or(100);
+  return load_any_config(context, word, vmid, format.value_or(""));
+}
+
 }  // namespace
 
 int command_plan(CommandContext& context) {
@@ -35,7 +60,7 @@ int command_plan(CommandContext& context) {
 
   const ConfigStore store(context.sysroot());
   config::Diagnostics diagnostics;
-  const auto config = load_config(context, store, context.vmid(), diagnostics);
+  const auto config = planned_config(context, store, diagnostics);
   Trace untraced(TraceLane::command, false);
   const StartPlan plan = prepare_start(context, config, untraced);
   const Planner planner = planner_like(plan, context.sysroot());
