@@ -16,6 +16,7 @@
 #include "runtime/apparmor.h"
 #include "runtime/capabilities.h"
 #include "runtime/container_hooks.h"
+#include "runtime/host_planner.h"
 #include "runtime/id_map.h"
 #include "runtime/link_plan.h"
 #include "runtime/link_return.h"
@@ -43,550 +44,365 @@ bool tight_memory(const std::vector<cgroupv2::PlacedWrite>& writes) {
   });
 }
 
-// Collects the host's steps; keeps the order readable in make_plan.
-class HostPlanner {
- public:
-  HostPlanner(const ContainerSpec& spec, StartPlan& plan)
-      : spec_(spec), plan_(plan), group_(group_path(spec)), inner_(group_ + "/" + spec.cgroup_paths.inner) {}
-
-  // What needs nothing but the spec and the layout of the cgroups: it can begin while the rest is planned.
-  void ahead() {
-    plan_.state = record();
-    const auto writes = cgroupv2::place(cgroupv2::resource_writes(spec_.resources, "0"), plan_.cgroups);
-    add(host::MakeSupervisor{}, "make the supervisor, in a private mount namespace", "end it");
-    if (has_end_hooks(spec_)) promise_hooks(HookPhase::post_stop);
-    add(host::MakeStateDirectory{},
-        formatted("make directory {}", state_directory(plan_.sysroot, spec_.vmid)), "remove");
-    add(host::WriteState{}, "write the state record", "remove");
-    const bool hooks_first = !spec_.hooks.of(HookPhase::pre_start).empty();
-    if (hooks_first) {
-      // What they mount goes with the container.
-      enter_mounts();
-      run_hooks(HookPhase::pre_start);
-    }
-    add(host::CreateCgroup{writes}, formatted("create cgroup {} and {}", group_, inner_), "remove",
-        spec_.cgroup_paths.origin);
-    if (!spec_.hooks.of(HookPhase::stop).empty()) promise_hooks(HookPhase::stop);
-    if (!spec_.cgroup_paths.monitor.empty()) {
-      add(host::MoveSupervisor{}, formatted("move the supervisor into cgroup {}", spec_.cgroup_paths.monitor),
-          "remove", spec_.cgroup_paths.origin);
-    }
-    const auto& namespaces = spec_.namespaces;
-    // Some files of /proc/<pid> are about the memory, which is to be init's alone then (oom_score_adj).
-    plan_.shares_memory = !namespaces.time && !namespaces.shares(NamespaceKind::time) &&
-                          !tight_memory(writes) && spec_.process_files.empty();
-    open_namespaces();
-    // A first process with a memory of its own needs its program from the beginning.
-    if (!plan_.shares_memory) plan_.ahead = plan_.host.size();
-    spawn();
-    if (!hooks_first) enter_mounts();
-    if (plan_.shares_memory) plan_.ahead = plan_.host.size();
-  }
-
-  void rest(const HostFacts& facts) {
-    facts_ = &facts;
-    choose_limits();
-    choose_profile();
-    child_.dropped_capabilities = bounding_set_to_drop(spec_.capabilities, facts.last_capability);
-    complete(plan_.state);
-    if (has_links_to_return(plan_.state)) {
-      add(host::WriteState{}, "add to the state record what the host gets back");
-    }
-    child_.sched_core = spec_.core_scheduling && facts.smt;
-    if (notifies()) {
-      add(host::ConnectSeccompProxy{},
-          formatted("connect to the seccomp proxy {}", join(spec_.seccomp.notify_proxies, ", else ")), "",
-          spec_.seccomp.notify_origin);
-    }
-    child_.rootfs_mount = rootfs_mount_path(plan_.sysroot, spec_);
-    child_.waits_before_exec = has_inner_hooks(spec_) || !spec_.hooks.of(HookPhase::start_host).empty();
-    if (watches_console()) {
-      const auto& path = spec_.console_output.path;
-      add(host::OpenConsoleFiles{}, "open what the console is shown on and logged to", "",
-          path.value.empty() ? spec_.console_output.log_file.origin : path.origin);
-    }
-    const std::size_t mapped = side_lane();
-    // What the child needs for its mounts goes first, so that both sides have something to do.
-    volumes();
-    child_.root = plan_.child.new_slot();
-    const bool locked = needs_locked_attributes();
-    add(host::OpenRoot{child_.root, locked},
-        formatted("open the rootfs as a detached tree{}", locked ? ", its mounts' attributes locked" : ""));
-    if (spec_.autodev) build_dev();
-    sources();
-    namespace_filesystems();
-    v1_cgroups();
-    hook_output();
-    add(host::AwaitSide{mapped}, "wait for the id maps");
-    send(SyncMessage::Type::proceed_mapped, "send 'mapped'");
-    load_profile();
-    limits();
-    // Hooks inside make device nodes that the container may not.
-    if (!has_inner_hooks(spec_)) device_filter();
-    delegate();
-    rlimits();
-    process_files();
-    add(host::IdentifyInit{}, "identify the first process");
-    // A child that may only use the CPU we run on would stop us in the middle: the links come first.
-    add(host::AwaitSide{last_side_}, "wait for the links");
-    send(SyncMessage::Type::proceed_limited, "send 'limited'");
-    // Beside the child's last steps. Nobody reads it before it is published.
-    add(host::CompleteState{}, "complete the state record");
-    if (notifies()) {
-      add(host::StartSeccompProxy{}, "start a process that passes seccomp notifications on", "end it",
-          spec_.seccomp.notify_origin);
-    }
-    if (child_.waits_before_exec) {
-      add(host::AwaitReady{}, "wait for 'ready'");
-      if (has_inner_hooks(spec_)) device_filter();
-      run_hooks(HookPhase::start_host);
-      send(SyncMessage::Type::proceed_exec, "send 'execute'");
-    }
-    add(host::AwaitExec{}, "wait for init to be executed");
-    for (const auto& client : plan_.state.dhcp_clients) {
-      add(host::StartDhcpClient{client},
-          formatted("start a DHCP client for {} (IPv{})", client.interface, client.family == AF_INET ? 4 : 6),
-          "end it");
-    }
-    if (watches_console()) {
-      add(host::StartConsoleWatch{}, "start the process that watches the console", "end it",
-          spec_.console_output.log_file.origin);
-    }
-    add(host::PublishState{}, "publish the state record");
-    add(host::CommitSupervisor{}, "leave the container to its supervisor");
-  }
-
-  const ChildPlanInput& child() const { return child_; }
-
- private:
-  const ContainerSpec& spec_;
-  const HostFacts* facts_ = nullptr;  // not known ahead
-  StartPlan& plan_;
-  std::string group_;
-  std::string inner_;
-  std::vector<cgroupv2::PlacedWrite> limits_;
-  ChildPlanInput child_;
-  HostLane lane_ = HostLane::main;
-  std::size_t last_side_ = 0;
-
-  HostStep& add(HostAction action, std::string text, std::string undo = {}, Origin origin = {}) {
-    if (lane_ == HostLane::side) last_side_ = plan_.host.size();
-    plan_.host.push_back({std::move(action), lane_, std::move(text), std::move(undo), std::move(origin), {}});
-    return plan_.host.back();
-  }
-
-  void enter_mounts() { add(host::EnterMounts{}, "enter the supervisor's mount namespace"); }
-
-  void promise_hooks(HookPhase phase) {
-    std::size_t count = spec_.hooks.of(phase).size();
-    if (phase == HookPhase::post_stop) {
-      count += spec_.hooks.of(HookPhase::stop).size() + (spec_.hookscript.value.empty() ? 0 : 1);
-    }
-    add(host::PromiseHooks{phase},
-        formatted("promise the {} hooks", phase == HookPhase::stop ? "stop" : "stop and post-stop"),
-        formatted("run {} hook{}", count, count == 1 ? "" : "s"));
-  }
-
-  void run_hooks(HookPhase phase) {
-    for (const auto& command : spec_.hooks.of(phase)) {
-      add(host::RunHook{phase, command}, formatted("run the {} hook '{}'", hook_name(phase), command.value),
-          "", command.origin);
-    }
-  }
-
-  void hook_output() {
-    if (!has_inner_hooks(spec_)) return;
-    child_.hook_log = plan_.child.new_slot();
-    child_.hook_errors = plan_.child.new_slot();
-    add(host::OpenHookOutput{child_.hook_log, child_.hook_errors}, "open what the hooks inside write to");
-  }
-
-  void process_files() {
-    for (const auto& [name, value] : spec_.process_files) {
-      add(host::WriteProcessFile{name, value.value},
-          formatted("write {} into /proc/<init>/{}", value.value, name), "", value.origin);
-    }
-  }
-
-  bool watches_console() const { return spec_.console && spec_.autodev && spec_.console_output.watched(); }
-
-  // What needs the first process and nothing else. Gives the step after which the id maps are written.
-  std::size_t side_lane() {
-    lane_ = HostLane::side;
-    add(host::AwaitSpawned{}, "wait for the first process");
-    if (spec_.namespaces.shares(NamespaceKind::cgroup)) {
-      add(host::MoveIntoCgroup{}, formatted("move it into cgroup {}", inner_));
-    }
-    if (spec_.namespaces.shares(NamespaceKind::user)) {
-      add(host::CheckIdMaps{}, "compare the id maps:" + id_map_text(), "",
-          spec_.id_map.uids.empty() ? Origin{} : spec_.id_map.uids.front().origin);
-    }
-    if (spec_.namespaces.user) {
-      add(host::WriteIdMaps{}, "write the id maps:" + id_map_text(), "",
-          spec_.id_map.uids.empty() ? Origin{} : spec_.id_map.uids.front().origin);
-    }
-    const std::size_t mapped = last_side_;
-    links();
-    lane_ = HostLane::main;
-    return mapped;
-  }
-
-  // Enough to clean up with.
-  ContainerState record() const {
-    ContainerState state;
-    state.vmid = spec_.vmid;
-    state.cgroup = group_;
-    if (spec_.cgroup_paths.inner != CgroupPaths().inner) state.cgroup_inner = spec_.cgroup_paths.inner;
-    state.cgroup_monitor = spec_.cgroup_paths.monitor;
-    state.cgroup_monitor_pivot = spec_.cgroup_paths.monitor_pivot;
-    for (const auto& link : spec_.links) {
-      if (link.kind == LinkSpec::Kind::veth) state.host_links.push_back(link.host_name);
-    }
-    if (has_end_hooks(spec_)) {
-      const std::string rootfs = rootfs_mount_path(plan_.sysroot, spec_);
-      state.hook_environment = common_hook_environment(hook_container(spec_, rootfs));
-      state.hook_version = spec_.hook_version;
-      state.stop_hooks = spec_.hooks.of(HookPhase::stop);
-      state.post_stop_hooks = spec_.hooks.of(HookPhase::post_stop);
-      state.hookscript = spec_.hookscript.value;
-    }
-    state.log = spec_.log;
-    state.copied_environment = spec_.copied_environment;
-    return state;
-  }
-
-  void complete(ContainerState& state) const {
-    state.dropped_capabilities = child_.dropped_capabilities;
-    state.no_new_privs = spec_.no_new_privs;
-    state.seccomp = !spec_.seccomp.policy.empty();
-    state.apparmor_label = child_.label;
-    state.init_uid = spec_.init.uid;
-    state.init_gid = spec_.init.gid;
-    for (const auto& limit : spec_.rlimits) {
-      state.resource_limits.push_back(print_rlimit(resolve_rlimit(limit)));
-    }
-    state.environment.emplace_back("container=lxc");
-    for (const auto& entry : spec_.init.environment) state.environment.push_back(entry.value);
-    const LinkPlanContext links = link_plan_context(spec_, plan_.sysroot);
-    for (const auto& link : spec_.links) record_link(link, *facts_, links, state);
-    state.halt_signal = spec_.signals.halt;
-    state.stop_signal = spec_.signals.stop;
-    state.selinux_context = spec_.selinux.context;
-    state.shares_keyring = !spec_.new_keyring;
-    state.core_scheduling = child_.sched_core;
-    state.ephemeral = spec_.ephemeral;
-    if (!notifies()) return;
-    state.notify_proxies = spec_.seccomp.notify_proxies;
-    state.notify_cookie = spec_.seccomp.notify_cookie;
-  }
-
-  bool notifies() const { return !spec_.seccomp.policy.empty() && !spec_.seccomp.notify_proxies.empty(); }
-
-  // The user namespace last: with it go the rights to join the others.
-  void open_namespaces() {
-    auto shared = spec_.namespaces.shared;
-    std::stable_partition(shared.begin(), shared.end(),
-                          [](const auto& space) { return space.kind != NamespaceKind::user; });
-    for (const auto& space : shared) {
-      add(host::OpenNamespace{space}, formatted("open {}", describe(space)), "", space.origin);
-    }
-  }
-
-  Origin namespace_origin(NamespaceKind kind) const {
-    for (const auto& shared : spec_.namespaces.shared) {
-      if (shared.kind == kind) return shared.origin;
-    }
-    return spec_.namespaces.origin;
-  }
-
-  // Whoever is root of a user namespace may mount what shows a namespace of it, and nothing that shows
-  // others'.
-  void namespace_filesystems() {
-    const auto& namespaces = spec_.namespaces;
-    const auto foreign = [&](bool own, NamespaceKind kind) {
-      const bool same_owner = namespaces.shares(NamespaceKind::user) && namespaces.shares(kind);
-      return !spec_.id_map.empty() && !own && !same_owner;
-    };
-    constexpr std::uint64_t kSafe = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-    const auto make = [&](const char* type, NamespaceKind kind, bool read_only) {
-      const Slot slot = plan_.child.new_slot();
-      add(host::MakeNamespaceFilesystem{slot, type, kSafe | (read_only ? MOUNT_ATTR_RDONLY : 0U), kind},
-          formatted("make the container's {}, which shows a namespace that is not its own", type), "",
-          namespace_origin(kind));
-      return slot;
-    };
-    if (spec_.proc != ProcMount::none && foreign(namespaces.pid, NamespaceKind::pid)) {
-      child_.proc = make("proc", NamespaceKind::pid, false);
-    }
-    if (spec_.sys == SysMount::none) return;
-    if (foreign(namespaces.net, NamespaceKind::net)) {
-      child_.sys = make("sysfs", NamespaceKind::net, spec_.sys == SysMount::read_only);
-    }
-    if (spec_.cgroup != CgroupMount::none && foreign(namespaces.cgroup, NamespaceKind::cgroup)) {
-      child_.cgroup = make("cgroup2", NamespaceKind::cgroup, spec_.cgroup == CgroupMount::read_only);
-    }
-  }
-
-  void v1_cgroups() {
-    const bool any = std::any_of(limits_.begin(), limits_.end(),
-                                 [&](auto& write) { return write.hierarchy != plan_.cgroups.unified; });
-    if (!any) return;
-    add(host::CreateV1Cgroups{limits_}, formatted("create cgroup {} on the v1 hierarchies", group_));
-    open_tasks();
-  }
-
-  void delegate() {
-    const Owner owner = inner_root(spec_);
-    add(host::DelegateCgroup{owner.gid}, formatted("delegate cgroup {} to group {}", inner_, owner.gid));
-  }
-
-  void send(SyncMessage::Type message, std::string text) { add(host::Proceed{message}, std::move(text)); }
-
-  void choose_limits() {
-    std::string cpus;
-    if (spec_.resources.cpu_count) {
-      cpus = cgroupv2::print_cpu_list(
-          cgroupv2::choose_cpus(facts_->cpus, spec_.resources.cpu_count->value, facts_->seed));
-    }
-    limits_ = cgroupv2::place(cgroupv2::resource_writes(spec_.resources, cpus), plan_.cgroups);
-  }
-
-  void choose_profile() {
-    const auto& wanted = spec_.apparmor;
-    if (!facts_->apparmor || wanted.profile == "unchanged") return;
-    child_.label = wanted.profile == "generated" ? apparmor_label(profile_input()) : wanted.profile;
-  }
-
-  AppArmorInput profile_input() const {
-    AppArmorInput input;
-    input.container = std::to_string(spec_.vmid);
-    input.unprivileged = spec_.unprivileged;
-    input.allow_nesting = spec_.apparmor.allow_nesting;
-    input.cgroup_namespace = spec_.namespaces.cgroup;
-    input.features = *facts_->apparmor;
-    // A policy namespace of the container's own is not set up here, so the plain profile is the label.
-    input.features.stacking = false;
-    input.raw_rules = spec_.apparmor.raw_rules;
-    return input;
-  }
-
-  void load_profile() {
-    if (!facts_->apparmor || spec_.apparmor.profile != "generated") return;
-    const AppArmorInput input = profile_input();
-    const std::string name = apparmor_profile_name(input);
-    add(host::LoadAppArmorProfile{name, generated_profile(input)},
-        formatted("load AppArmor profile {}", name), "unload", spec_.apparmor.origin);
-  }
-
-  bool needs_id_mapped_mount(const VolumeSpec& volume) const {
-    if (spec_.id_map.empty()) return false;
-    if (volume.disk_ids != DiskIds::host) return true;
-    // A rootfs that root unpacked by hand: its files can only be meant as the container's.
-    return volume.key == "rootfs" && facts_->rootfs_owner == uid_t{0} && inner_root(spec_).uid != 0;
-  }
-
-  void volumes() {
-    std::vector<const VolumeSpec*> all = {&spec_.rootfs};
-    for (const auto& volume : spec_.mount_points) all.push_back(&volume);
-    id_map_namespaces(all);
-    for (const auto* volume : all) mount(*volume);
-    const auto& rootfs = spec_.rootfs;
-    if (spec_.id_map.empty() && rootfs.kind == VolumeSpec::Kind::directory && !rootfs.read_only) {
-      add(host::PinRootfs{}, "hold a file open in the rootfs, so that nobody remounts it read-only", "close");
-    }
-    add(host::SetUpGuest{}, "set up the guest's files");
-  }
-
-  void mount(const VolumeSpec& volume) {
-    host::MountVolume step{volume, needs_id_mapped_mount(volume), std::nullopt};
-    if (volume.key == "rootfs") step.expected_owner = inner_root(spec_).uid;
-    static constexpr const char* kKinds[] = {"directory", "image", "block device", "overlay"};
-    std::string source = volume.source;
-    if (volume.kind == VolumeSpec::Kind::overlay) source += formatted(" over {}", join(volume.lower, ", "));
-    std::string text =
-        formatted("mount {}: {} {} on {}", volume.key, kKinds[static_cast<int>(volume.kind)], source,
-                  volume.key == "rootfs" ? rootfs_mount_path(plan_.sysroot, spec_) : volume.target);
-    for (const auto& [name, value] : volume.fs_options)
-      text += formatted(", {}{}{}", name, value.empty() ? "" : "=", value);
-    if (step.id_mapped) text += ", id-mapped" + disk_ids_text(volume);
-    if (volume.read_only) text += ", read-only";
-    add(std::move(step), std::move(text), "unmount", volume.origin);
-  }
-
-  // One namespace for each map.
-  void id_map_namespaces(const std::vector<const VolumeSpec*>& volumes) {
-    std::vector<IdMap> made;
-    const auto need = [&](const IdMap& map, const std::string& whose) {
-      if (std::find(made.begin(), made.end(), map) != made.end()) return;
-      made.push_back(map);
-      add(host::OpenIdMapNamespace{map}, formatted("make a user namespace for {}", whose));
-    };
-    const auto own = [](auto& mount) { return mount.id_mapped && mount.id_map_path.empty(); };
-    if (std::any_of(spec_.mounts.begin(), spec_.mounts.end(), own)) need(spec_.id_map, "id-mapped mounts");
-    for (const auto* volume : volumes) {
-      if (!needs_id_mapped_mount(*volume) || volume->disk_ids == DiskIds::other_namespace) continue;
-      const bool ranges = volume->disk_ids == DiskIds::ranges;
-      need(disk_id_map(spec_.id_map, *volume),
-           ranges ? formatted("the id map of {}", volume->key) : "id-mapped mounts");
-    }
-  }
-
-  static std::string disk_ids_text(const VolumeSpec& volume) {
-    if (volume.disk_ids == DiskIds::other_namespace) return " as " + volume.id_map_path;
-    std::string text;
-    if (volume.disk_ids != DiskIds::ranges) return text;
-    for (const auto& range : volume.disk_ranges) {
-      text += formatted(" {}:{}:{}:{}", range.group ? 'g' : 'u', range.inside, range.disk, range.count);
-    }
-    return text;
-  }
-
-  // A container's root could take read-only and other attributes off again, and bring to light what the
-  // mounts in a host's directory cover. What lies on a storage has no attributes but those that the config
-  // gives, and a rootfs is the container's own.
-  bool needs_locked_attributes() const {
-    const auto restricted = [](const VolumeSpec& volume) {
-      return volume.read_only || volume.mount_attributes != 0 || (volume.bind && volume.key != "rootfs");
-    };
-    return !spec_.id_map.empty() &&
-           (restricted(spec_.rootfs) ||
-            std::any_of(spec_.mount_points.begin(), spec_.mount_points.end(), restricted));
-  }
-
-  void build_dev() {
-    child_.dev = plan_.child.new_slot();
-    const Owner owner = inner_root(spec_);
-    add(host::BuildDev{child_.dev},
-        formatted("make /dev: tmpfs of {} bytes with full null random tty urandom zero, owned by {}:{}",
-                  spec_.dev_size, owner.uid, owner.gid));
-    for (const auto& device : spec_.passed_devices) {
-      plan_.host.back().text += formatted(", {} {} mode {:04o} of {}:{} inside", device.key, device.path,
-                                          device.mode, device.uid, device.gid);
-    }
-  }
-
-  void sources() {
-    for (const auto& mount : spec_.mounts) {
-      const bool overlay = !mount.bind && mount.type.starts_with("overlay");
-      const bool opened = overlay || (mount.bind && !mount.source_in_root);
-      const Slot slot = opened ? plan_.child.new_slot() : kNoSlot;
-      child_.sources.emplace_back(mount, slot);
-      if (!opened) continue;
-      add(host::OpenSource{slot, mount}, source_text(mount), "", mount.origin);
-    }
-  }
-
-  static std::string source_text(const MountSpec& mount) {
-    if (!mount.bind) return formatted("make the overlay of the mount on {}", mount.target);
-    std::string text = formatted("open the source {} of the mount on {}", mount.source, mount.target);
-    if (mount.id_mapped) text += ", id-mapped";
-    if (!mount.id_map_path.empty()) text += " as " + mount.id_map_path;
-    return text;
-  }
-
-  // The v1 hierarchies that have limits: the child joins them itself.
-  void open_tasks() {
-    for (const auto& hierarchy : plan_.cgroups.v1_hierarchies()) {
-      const bool used = std::any_of(limits_.begin(), limits_.end(),
-                                    [&](auto& write) { return write.hierarchy == hierarchy; });
-      if (!used) continue;
-      const Slot slot = plan_.child.new_slot();
-      child_.tasks.emplace_back(hierarchy, slot);
-      add(host::OpenTasks{slot, hierarchy}, formatted("open {}/{}/tasks", hierarchy, group_));
-    }
-  }
-
-  void spawn() {
-    const auto& wanted = spec_.namespaces;
-    // On a hybrid host the child unshares its cgroup namespace once it is in the v1 groups, so that all of
-    // them become its roots.
-    child_.unshare_cgroup = wanted.cgroup && plan_.cgroups.hybrid();
-    const std::pair<bool, std::pair<std::uint64_t, const char*>> flags[] = {
-        {wanted.mount, {CLONE_NEWNS, "mount"}},
-        {wanted.pid, {CLONE_NEWPID, "pid"}},
-        {wanted.net, {CLONE_NEWNET, "net"}},
-        {wanted.ipc, {CLONE_NEWIPC, "ipc"}},
-        {wanted.uts, {CLONE_NEWUTS, "uts"}},
-        {wanted.user, {CLONE_NEWUSER, "user"}},
-        {wanted.cgroup && !child_.unshare_cgroup, {CLONE_NEWCGROUP, "cgroup"}},
-    };
-    host::Spawn step;
-    std::string names;
-    for (const auto& [on, flag] : flags) {
-      if (!on) continue;
-      step.clone_flags |= flag.first;
-      names += formatted(" {}", flag.second);
-    }
-    // The kernel may let nobody across the border of his own cgroup namespace (cgroup-v2.rst, "Delegation
-    // Containment").
-    const bool into_cgroup = !wanted.shares(NamespaceKind::cgroup);
-    if (into_cgroup) step.clone_flags |= CLONE_INTO_CGROUP;
-    if (!wanted.shared.empty()) names += "; joined:";
-    for (const auto& space : wanted.shared) names += formatted(" {}", namespace_file(space.kind));
-    add(step, formatted("clone{} with new namespaces:{}", into_cgroup ? " into cgroup " + inner_ : "", names),
-        "kill", wanted.origin);
-  }
-
-  std::string id_map_text() const {
-    std::string text;
-    for (const auto& range : spec_.id_map.uids)
-      text += formatted(" u {} {} {}", range.inside, range.host, range.count);
-    for (const auto& range : spec_.id_map.gids)
-      text += formatted(" g {} {} {}", range.inside, range.host, range.count);
-    return text;
-  }
-
-  void limits() {
-    for (const auto& write : limits_) {
-      add(host::ApplyLimits{{write}},
-          formatted("limit {}/{}/{} = {}", write.hierarchy, group_, write.file, write.value), "",
-          write.origin);
-    }
-  }
-
-  void device_filter() {
-    if (cgroupv2::needs_device_filter(spec_.devices)) {
-      // Where hooks run inside, the first process is done with its devices when the filter comes.
-      child_.report_prepared = !has_inner_hooks(spec_) && refuses_own_devices();
-      if (child_.report_prepared) add(host::AwaitPrepared{}, "wait until the child has opened its devices");
-      add(host::AttachDeviceFilter{cgroupv2::device_program(spec_.devices)},
-          formatted("attach the device filter: {} rules, else {}", spec_.devices.rules.size(),
-                    spec_.devices.allow_by_default ? "allow" : "deny"));
-    }
-  }
-
-  // The child opens these itself while it prepares: null, ptmx and ends of ptys.
-  bool refuses_own_devices() const {
-    constexpr std::pair<unsigned, unsigned> kOwn[] = {{1, 3}, {5, 2}, {136, 0}};
-    return std::any_of(std::begin(kOwn), std::end(kOwn), [&](const auto& device) {
-      return !cgroupv2::allows_read_and_write(spec_.devices, 'c', device.first, device.second);
-    });
-  }
-
-  void rlimits() {
-    for (const auto& limit : spec_.rlimits) {
-      resolve_rlimit(limit);
-      const auto side = [](const std::optional<std::uint64_t>& value) {
-        return value ? std::to_string(*value) : "unlimited";
-      };
-      add(host::SetRlimit{limit},
-          formatted("set resource limit {} = {}:{}", limit.name, side(limit.soft), side(limit.hard)), "",
-          limit.origin);
-    }
-  }
-
-  void links() {
-    const LinkPlanContext context = link_plan_context(spec_, plan_.sysroot);
-    for (const auto& link : spec_.links) {
-      for (auto& step : plan_link(link, *facts_, context)) {
-        last_side_ = plan_.host.size();
-        plan_.host.push_back(std::move(step));
-      }
-    }
-  }
-};
-
 }  // namespace
+
+void HostPlanner::ahead() {
+  plan_.state = record();
+  const auto writes = cgroupv2::place(cgroupv2::resource_writes(spec_.resources, "0"), plan_.cgroups);
+  add(host::MakeSupervisor{}, "make the supervisor, in a private mount namespace", "end it");
+  if (has_end_hooks(spec_)) promise_hooks(HookPhase::post_stop);
+  add(host::MakeStateDirectory{}, formatted("make directory {}", state_directory(plan_.sysroot, spec_.vmid)),
+      "remove");
+  add(host::WriteState{}, "write the state record", "remove");
+  const bool hooks_first = !spec_.hooks.of(HookPhase::pre_start).empty();
+  if (hooks_first) {
+    // What they mount goes with the container.
+    enter_mounts();
+    run_hooks(HookPhase::pre_start);
+  }
+  add(host::CreateCgroup{writes}, formatted("create cgroup {} and {}", group_, inner_), "remove",
+      spec_.cgroup_paths.origin);
+  if (!spec_.hooks.of(HookPhase::stop).empty()) promise_hooks(HookPhase::stop);
+  if (!spec_.cgroup_paths.monitor.empty()) {
+    add(host::MoveSupervisor{}, formatted("move the supervisor into cgroup {}", spec_.cgroup_paths.monitor),
+        "remove", spec_.cgroup_paths.origin);
+  }
+  const auto& namespaces = spec_.namespaces;
+  // Some files of /proc/<pid> are about the memory, which is to be init's alone then (oom_score_adj).
+  plan_.shares_memory = !namespaces.time && !namespaces.shares(NamespaceKind::time) &&
+                        !tight_memory(writes) && spec_.process_files.empty();
+  open_namespaces();
+  // A first process with a memory of its own needs its program from the beginning.
+  if (!plan_.shares_memory) plan_.ahead = plan_.host.size();
+  spawn();
+  if (!hooks_first) enter_mounts();
+  if (plan_.shares_memory) plan_.ahead = plan_.host.size();
+}
+
+void HostPlanner::rest(const HostFacts& facts) {
+  facts_ = &facts;
+  choose_limits();
+  choose_profile();
+  child_.dropped_capabilities = bounding_set_to_drop(spec_.capabilities, facts.last_capability);
+  complete(plan_.state);
+  if (has_links_to_return(plan_.state)) {
+    add(host::WriteState{}, "add to the state record what the host gets back");
+  }
+  child_.sched_core = spec_.core_scheduling && facts.smt;
+  if (notifies()) {
+    add(host::ConnectSeccompProxy{},
+        formatted("connect to the seccomp proxy {}", join(spec_.seccomp.notify_proxies, ", else ")), "",
+        spec_.seccomp.notify_origin);
+  }
+  child_.rootfs_mount = rootfs_mount_path(plan_.sysroot, spec_);
+  child_.waits_before_exec = has_inner_hooks(spec_) || !spec_.hooks.of(HookPhase::start_host).empty();
+  if (watches_console()) {
+    const auto& path = spec_.console_output.path;
+    add(host::OpenConsoleFiles{}, "open what the console is shown on and logged to", "",
+        path.value.empty() ? spec_.console_output.log_file.origin : path.origin);
+  }
+  const std::size_t mapped = side_lane();
+  // What the child needs for its mounts goes first, so that both sides have something to do.
+  volumes();
+  child_.root = plan_.child.new_slot();
+  const bool locked = needs_locked_attributes();
+  add(host::OpenRoot{child_.root, locked},
+      formatted("open the rootfs as a detached tree{}", locked ? ", its mounts' attributes locked" : ""));
+  if (spec_.autodev) build_dev();
+  sources();
+  namespace_filesystems();
+  v1_cgroups();
+  hook_output();
+  add(host::AwaitSide{mapped}, "wait for the id maps");
+  send(SyncMessage::Type::proceed_mapped, "send 'mapped'");
+  load_profile();
+  limits();
+  // Hooks inside make device nodes that the container may not.
+  if (!has_inner_hooks(spec_)) device_filter();
+  delegate();
+  rlimits();
+  process_files();
+  add(host::IdentifyInit{}, "identify the first process");
+  // A child that may only use the CPU we run on would stop us in the middle: the links come first.
+  add(host::AwaitSide{last_side_}, "wait for the links");
+  send(SyncMessage::Type::proceed_limited, "send 'limited'");
+  // Beside the child's last steps. Nobody reads it before it is published.
+  add(host::CompleteState{}, "complete the state record");
+  if (notifies()) {
+    add(host::StartSeccompProxy{}, "start a process that passes seccomp notifications on", "end it",
+        spec_.seccomp.notify_origin);
+  }
+  if (child_.waits_before_exec) {
+    add(host::AwaitReady{}, "wait for 'ready'");
+    if (has_inner_hooks(spec_)) device_filter();
+    run_hooks(HookPhase::start_host);
+    send(SyncMessage::Type::proceed_exec, "send 'execute'");
+  }
+  add(host::AwaitExec{}, "wait for init to be executed");
+  for (const auto& client : plan_.state.dhcp_clients) {
+    add(host::StartDhcpClient{client},
+        formatted("start a DHCP client for {} (IPv{})", client.interface, client.family == AF_INET ? 4 : 6),
+        "end it");
+  }
+  if (watches_console()) {
+    add(host::StartConsoleWatch{}, "start the process that watches the console", "end it",
+        spec_.console_output.log_file.origin);
+  }
+  add(host::PublishState{}, "publish the state record");
+  add(host::CommitSupervisor{}, "leave the container to its supervisor");
+}
+
+HostStep& HostPlanner::add(HostAction action, std::string text, std::string undo, Origin origin) {
+  if (lane_ == HostLane::side) last_side_ = plan_.host.size();
+  plan_.host.push_back({std::move(action), lane_, std::move(text), std::move(undo), std::move(origin), {}});
+  return plan_.host.back();
+}
+
+void HostPlanner::promise_hooks(HookPhase phase) {
+  std::size_t count = spec_.hooks.of(phase).size();
+  if (phase == HookPhase::post_stop) {
+    count += spec_.hooks.of(HookPhase::stop).size() + (spec_.hookscript.value.empty() ? 0 : 1);
+  }
+  add(host::PromiseHooks{phase},
+      formatted("promise the {} hooks", phase == HookPhase::stop ? "stop" : "stop and post-stop"),
+      formatted("run {} hook{}", count, count == 1 ? "" : "s"));
+}
+
+void HostPlanner::run_hooks(HookPhase phase) {
+  for (const auto& command : spec_.hooks.of(phase)) {
+    add(host::RunHook{phase, command}, formatted("run the {} hook '{}'", hook_name(phase), command.value), "",
+        command.origin);
+  }
+}
+
+void HostPlanner::hook_output() {
+  if (!has_inner_hooks(spec_)) return;
+  child_.hook_log = plan_.child.new_slot();
+  child_.hook_errors = plan_.child.new_slot();
+  add(host::OpenHookOutput{child_.hook_log, child_.hook_errors}, "open what the hooks inside write to");
+}
+
+void HostPlanner::process_files() {
+  for (const auto& [name, value] : spec_.process_files) {
+    add(host::WriteProcessFile{name, value.value},
+        formatted("write {} into /proc/<init>/{}", value.value, name), "", value.origin);
+  }
+}
+
+std::size_t HostPlanner::side_lane() {
+  lane_ = HostLane::side;
+  add(host::AwaitSpawned{}, "wait for the first process");
+  if (spec_.namespaces.shares(NamespaceKind::cgroup)) {
+    add(host::MoveIntoCgroup{}, formatted("move it into cgroup {}", inner_));
+  }
+  if (spec_.namespaces.shares(NamespaceKind::user)) {
+    add(host::CheckIdMaps{}, "compare the id maps:" + id_map_text(), "",
+        spec_.id_map.uids.empty() ? Origin{} : spec_.id_map.uids.front().origin);
+  }
+  if (spec_.namespaces.user) {
+    add(host::WriteIdMaps{}, "write the id maps:" + id_map_text(), "",
+        spec_.id_map.uids.empty() ? Origin{} : spec_.id_map.uids.front().origin);
+  }
+  const std::size_t mapped = last_side_;
+  links();
+  lane_ = HostLane::main;
+  return mapped;
+}
+
+ContainerState HostPlanner::record() const {
+  ContainerState state;
+  state.vmid = spec_.vmid;
+  state.cgroup = group_;
+  if (spec_.cgroup_paths.inner != CgroupPaths().inner) state.cgroup_inner = spec_.cgroup_paths.inner;
+  state.cgroup_monitor = spec_.cgroup_paths.monitor;
+  state.cgroup_monitor_pivot = spec_.cgroup_paths.monitor_pivot;
+  for (const auto& link : spec_.links) {
+    if (link.kind == LinkSpec::Kind::veth) state.host_links.push_back(link.host_name);
+  }
+  if (has_end_hooks(spec_)) {
+    const std::string rootfs = rootfs_mount_path(plan_.sysroot, spec_);
+    state.hook_environment = common_hook_environment(hook_container(spec_, rootfs));
+    state.hook_version = spec_.hook_version;
+    state.stop_hooks = spec_.hooks.of(HookPhase::stop);
+    state.post_stop_hooks = spec_.hooks.of(HookPhase::post_stop);
+    state.hookscript = spec_.hookscript.value;
+  }
+  state.log = spec_.log;
+  state.copied_environment = spec_.copied_environment;
+  return state;
+}
+
+void HostPlanner::complete(ContainerState& state) const {
+  state.dropped_capabilities = child_.dropped_capabilities;
+  state.no_new_privs = spec_.no_new_privs;
+  state.seccomp = !spec_.seccomp.policy.empty();
+  state.apparmor_label = child_.label;
+  state.init_uid = spec_.init.uid;
+  state.init_gid = spec_.init.gid;
+  for (const auto& limit : spec_.rlimits) {
+    state.resource_limits.push_back(print_rlimit(resolve_rlimit(limit)));
+  }
+  state.environment.emplace_back("container=lxc");
+  for (const auto& entry : spec_.init.environment) state.environment.push_back(entry.value);
+  const LinkPlanContext links = link_plan_context(spec_, plan_.sysroot);
+  for (const auto& link : spec_.links) record_link(link, *facts_, links, state);
+  state.halt_signal = spec_.signals.halt;
+  state.stop_signal = spec_.signals.stop;
+  state.selinux_context = spec_.selinux.context;
+  state.shares_keyring = !spec_.new_keyring;
+  state.core_scheduling = child_.sched_core;
+  state.ephemeral = spec_.ephemeral;
+  if (!notifies()) return;
+  state.notify_proxies = spec_.seccomp.notify_proxies;
+  state.notify_cookie = spec_.seccomp.notify_cookie;
+}
+
+void HostPlanner::v1_cgroups() {
+  const bool any = std::any_of(limits_.begin(), limits_.end(),
+                               [&](auto& write) { return write.hierarchy != plan_.cgroups.unified; });
+  if (!any) return;
+  add(host::CreateV1Cgroups{limits_}, formatted("create cgroup {} on the v1 hierarchies", group_));
+  open_tasks();
+}
+
+void HostPlanner::delegate() {
+  const Owner owner = inner_root(spec_);
+  add(host::DelegateCgroup{owner.gid}, formatted("delegate cgroup {} to group {}", inner_, owner.gid));
+}
+
+void HostPlanner::choose_limits() {
+  std::string cpus;
+  if (spec_.resources.cpu_count) {
+    cpus = cgroupv2::print_cpu_list(
+        cgroupv2::choose_cpus(facts_->cpus, spec_.resources.cpu_count->value, facts_->seed));
+  }
+  limits_ = cgroupv2::place(cgroupv2::resource_writes(spec_.resources, cpus), plan_.cgroups);
+}
+
+void HostPlanner::choose_profile() {
+  const auto& wanted = spec_.apparmor;
+  if (!facts_->apparmor || wanted.profile == "unchanged") return;
+  child_.label = wanted.profile == "generated" ? apparmor_label(profile_input()) : wanted.profile;
+}
+
+AppArmorInput HostPlanner::profile_input() const {
+  AppArmorInput input;
+  input.container = std::to_string(spec_.vmid);
+  input.unprivileged = spec_.unprivileged;
+  input.allow_nesting = spec_.apparmor.allow_nesting;
+  input.cgroup_namespace = spec_.namespaces.cgroup;
+  input.features = *facts_->apparmor;
+  // A policy namespace of the container's own is not set up here, so the plain profile is the label.
+  input.features.stacking = false;
+  input.raw_rules = spec_.apparmor.raw_rules;
+  return input;
+}
+
+void HostPlanner::load_profile() {
+  if (!facts_->apparmor || spec_.apparmor.profile != "generated") return;
+  const AppArmorInput input = profile_input();
+  const std::string name = apparmor_profile_name(input);
+  add(host::LoadAppArmorProfile{name, generated_profile(input)}, formatted("load AppArmor profile {}", name),
+      "unload", spec_.apparmor.origin);
+}
+
+void HostPlanner::open_tasks() {
+  for (const auto& hierarchy : plan_.cgroups.v1_hierarchies()) {
+    const bool used = std::any_of(limits_.begin(), limits_.end(),
+                                  [&](auto& write) { return write.hierarchy == hierarchy; });
+    if (!used) continue;
+    const Slot slot = plan_.child.new_slot();
+    child_.tasks.emplace_back(hierarchy, slot);
+    add(host::OpenTasks{slot, hierarchy}, formatted("open {}/{}/tasks", hierarchy, group_));
+  }
+}
+
+void HostPlanner::spawn() {
+  const auto& wanted = spec_.namespaces;
+  // On a hybrid host the child unshares its cgroup namespace once it is in the v1 groups, so that all of
+  // them become its roots.
+  child_.unshare_cgroup = wanted.cgroup && plan_.cgroups.hybrid();
+  const std::pair<bool, std::pair<std::uint64_t, const char*>> flags[] = {
+      {wanted.mount, {CLONE_NEWNS, "mount"}},
+      {wanted.pid, {CLONE_NEWPID, "pid"}},
+      {wanted.net, {CLONE_NEWNET, "net"}},
+      {wanted.ipc, {CLONE_NEWIPC, "ipc"}},
+      {wanted.uts, {CLONE_NEWUTS, "uts"}},
+      {wanted.user, {CLONE_NEWUSER, "user"}},
+      {wanted.cgroup && !child_.unshare_cgroup, {CLONE_NEWCGROUP, "cgroup"}},
+  };
+  host::Spawn step;
+  std::string names;
+  for (const auto& [on, flag] : flags) {
+    if (!on) continue;
+    step.clone_flags |= flag.first;
+    names += formatted(" {}", flag.second);
+  }
+  // The kernel may let nobody across the border of his own cgroup namespace (cgroup-v2.rst, "Delegation
+  // Containment").
+  const bool into_cgroup = !wanted.shares(NamespaceKind::cgroup);
+  if (into_cgroup) step.clone_flags |= CLONE_INTO_CGROUP;
+  if (!wanted.shared.empty()) names += "; joined:";
+  for (const auto& space : wanted.shared) names += formatted(" {}", namespace_file(space.kind));
+  add(step, formatted("clone{} with new namespaces:{}", into_cgroup ? " into cgroup " + inner_ : "", names),
+      "kill", wanted.origin);
+}
+
+std::string HostPlanner::id_map_text() const {
+  std::string text;
+  for (const auto& range : spec_.id_map.uids)
+    text += formatted(" u {} {} {}", range.inside, range.host, range.count);
+  for (const auto& range : spec_.id_map.gids)
+    text += formatted(" g {} {} {}", range.inside, range.host, range.count);
+  return text;
+}
+
+void HostPlanner::limits() {
+  for (const auto& write : limits_) {
+    add(host::ApplyLimits{{write}},
+        formatted("limit {}/{}/{} = {}", write.hierarchy, group_, write.file, write.value), "", write.origin);
+  }
+}
+
+void HostPlanner::device_filter() {
+  if (cgroupv2::needs_device_filter(spec_.devices)) {
+    // Where hooks run inside, the first process is done with its devices when the filter comes.
+    child_.report_prepared = !has_inner_hooks(spec_) && refuses_own_devices();
+    if (child_.report_prepared) add(host::AwaitPrepared{}, "wait until the child has opened its devices");
+    add(host::AttachDeviceFilter{cgroupv2::device_program(spec_.devices)},
+        formatted("attach the device filter: {} rules, else {}", spec_.devices.rules.size(),
+                  spec_.devices.allow_by_default ? "allow" : "deny"));
+  }
+}
+
+bool HostPlanner::refuses_own_devices() const {
+  constexpr std::pair<unsigned, unsigned> kOwn[] = {{1, 3}, {5, 2}, {136, 0}};
+  return std::any_of(std::begin(kOwn), std::end(kOwn), [&](const auto& device) {
+    return !cgroupv2::allows_read_and_write(spec_.devices, 'c', device.first, device.second);
+  });
+}
+
+void HostPlanner::rlimits() {
+  for (const auto& limit : spec_.rlimits) {
+    resolve_rlimit(limit);
+    const auto side = [](const std::optional<std::uint64_t>& value) {
+      return value ? std::to_string(*value) : "unlimited";
+    };
+    add(host::SetRlimit{limit},
+        formatted("set resource limit {} = {}:{}", limit.name, side(limit.soft), side(limit.hard)), "",
+        limit.origin);
+  }
+}
+
+void HostPlanner::links() {
+  const LinkPlanContext context = link_plan_context(spec_, plan_.sysroot);
+  for (const auto& link : spec_.links) {
+    for (auto& step : plan_link(link, *facts_, context)) {
+      last_side_ = plan_.host.size();
+      plan_.host.push_back(std::move(step));
+    }
+  }
+}
 
 std::string group_path(const ContainerSpec& spec) {
   return spec.cgroup_paths.container.empty() ? formatted("lxc/{}", spec.vmid) : spec.cgroup_paths.container;
