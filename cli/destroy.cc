@@ -132,8 +132,14 @@ void stop_if_running(CommandContext& context) {
 }
 
 // A hook that fails keeps the container.
-void run_destroy_hooks(const CommandContext& context, const config::ContainerConfig& config) {
-  const auto settings = config::lower_hooks(config, make_lowering_context(context.sysroot(), config.vmid));
+void run_destroy_hooks(CommandContext& context, const config::ContainerConfig& config) {
+  config::HookSettings settings;
+  try {
+    settings = config::lower_hooks(config, make_lowering_context(context.sysroot(), config.vmid));
+  } catch (const Error& error) {
+    // A container whose config is broken has to go all the same.
+    context.warn(formatted("its destroy hooks are not run: {}", error.what()));
+  }
   HookContainer container;
   container.name = std::to_string(config.vmid);
   container.config_path = context.sysroot().path(formatted("etc/pve/lxc/{}.conf", config.vmid));

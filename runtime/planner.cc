@@ -102,6 +102,10 @@ void HostPlanner::rest(const HostFacts& facts) {
         path.value.empty() ? spec_.console_output.log_file.origin : path.origin);
   }
   const std::size_t mapped = side_lane();
+  // Hooks inside look at what is mounted there: a first process that is made just now could have a copy of
+  // the host's mount of the rootfs, or not.
+  const bool staged = has_staged_hooks(spec_);
+  if (staged) add(host::AwaitSide{mapped}, "wait for the id maps");
   // What the child needs for its mounts goes first, so that both sides have something to do.
   volumes();
   child_.root = plan_.child.new_slot();
@@ -113,7 +117,7 @@ void HostPlanner::rest(const HostFacts& facts) {
   namespace_filesystems();
   v1_cgroups();
   hook_output();
-  add(host::AwaitSide{mapped}, "wait for the id maps");
+  if (!staged) add(host::AwaitSide{mapped}, "wait for the id maps");
   send(SyncMessage::Type::proceed_mapped, "send 'mapped'");
   load_profile();
   limits();

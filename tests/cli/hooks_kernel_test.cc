@@ -146,6 +146,15 @@ TEST_F(HooksOfCommands, ADestroyHookRunsBeforeAndMayForbidIt) {
   EXPECT_FALSE(ConfigStore(host.sysroot()).exists(number()));
 }
 
+TEST_F(HooksOfCommands, ABrokenConfigDoesNotKeepAContainer) {
+  add_to_config("lxc.include: /no/such/file\n");
+  const auto destroyed = pct({"destroy", vmid_});
+  EXPECT_EQ(destroyed.status, 0) << destroyed.err;
+  EXPECT_THAT(destroyed.out + destroyed.err,
+              AllOf(HasSubstr("WARN: its destroy hooks are not run"), HasSubstr("/no/such/file")));
+  EXPECT_FALSE(ConfigStore(host.sysroot()).exists(number()));
+}
+
 TEST_F(HooksOfCommands, HooksFindTheConfig) {
   add_to_config("lxc.hook.pre-start: sh -c 'cp $LXC_CONFIG_FILE " + host.path("told") + "'\n");
   ASSERT_EQ(pct({"start", vmid_}).status, 0);
