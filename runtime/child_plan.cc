@@ -68,6 +68,8 @@ class ChildPlanner {
     }
     cgroup();
     restrict();
+    // What is executed from here on is the guest's.
+    selinux_context();
     hooks(HookPhase::start);
     if (input_.waits_before_exec) {
       add(ChildOp::report, "send 'ready'").number = static_cast<std::uint64_t>(SyncMessage::Type::ready);
@@ -463,7 +465,6 @@ class ChildPlanner {
     ids.number = spec_.init.gid;
     ids.number2 = spec_.init.uid;
     program_.groups = spec_.init.groups;
-    selinux_context();
     // Changing ids clears it (prctl(2)).
     if (const auto& signal = spec_.parent_death_signal) {
       add(ChildOp::parent_death, formatted("get signal {} when the supervisor dies", signal->value),

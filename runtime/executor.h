@@ -112,7 +112,8 @@ class StartExecutor {
   ContainerLog log_;
   std::optional<HeldSignals> signals_;  // only where hooks may take their time
   std::optional<StopHooks> stop_hooks_;
-  UniqueFd hook_log_;  // what hooks inside have printed
+  UniqueFd hook_log_;     // what hooks inside have printed
+  UniqueFd hook_errors_;  // on standard error
   ConsoleFiles console_files_;
   ContainerState record_;            // as it was written last
   std::vector<UniqueFd> terminals_;  // masters of the container's ptys, by HandedFd

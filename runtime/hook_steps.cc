@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <cstdio>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -54,21 +55,42 @@ void StartExecutor::perform(const host::RunHook& step) {
   }
 }
 
+namespace {
+
+// A file that holds as much as is kept of the output of hooks, for us and, in `copy`, for the first process:
+// a terminal of ours would be within reach of the guest there (proc(5), /proc/<pid>/fd).
+UniqueFd output_file(UniqueFd& copy) {
+  constexpr const char* kAction = "cannot make a file for the output of hooks";
+  UniqueFd file(check(::memfd_create("hooks", MFD_CLOEXEC | MFD_ALLOW_SEALING), kAction));
+  check(::ftruncate(file.get(), static_cast<off_t>(kHookLogLimit)), kAction);
+  check(::fcntl(file.get(), F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK), kAction);
+  copy.reset(check(::fcntl(file.get(), F_DUPFD_CLOEXEC, 3), "cannot copy a descriptor"));
+  return file;
+}
+
+// The copy shares the offset, which is where the writing has ended.
+std::string written_output(UniqueFd file) {
+  if (!file) return {};
+  const off_t end = ::lseek(file.get(), 0, SEEK_CUR);
+  std::string text(end < 0 ? 0 : static_cast<std::size_t>(end), '\0');
+  const ssize_t size = ::pread(file.get(), text.data(), text.size(), 0);
+  text.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+  return text;
+}
+
+}  // namespace
+
 void StartExecutor::perform(const host::OpenHookOutput& step) {
-  // A closed standard error is nobody's wish to read it.
-  slots_[step.errors].reset(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
-  if (!wants_debug()) return;
-  hook_log_.reset(check(::memfd_create("hooks", MFD_CLOEXEC), "cannot make a file for the output of hooks"));
-  slots_[step.log].reset(check(::fcntl(hook_log_.get(), F_DUPFD_CLOEXEC, 3), "cannot copy a descriptor"));
+  hook_errors_ = output_file(slots_[step.errors]);
+  if (wants_debug()) hook_log_ = output_file(slots_[step.log]);
 }
 
 void StartExecutor::log_hook_output() {
-  const UniqueFd log = std::move(hook_log_);
-  if (!log) return;
-  std::string text(kHookLogLimit, '\0');
-  const ssize_t size = ::pread(log.get(), text.data(), text.size(), 0);
-  text.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
-  for (const auto line : split(text, '\n')) {
+  const std::string errors = written_output(std::move(hook_errors_));
+  // Whose standard error is closed has no wish to read it.
+  std::fwrite(errors.data(), 1, errors.size(), stderr);
+  const std::string log = written_output(std::move(hook_log_));
+  for (const auto line : split(log, '\n')) {
     if (!line.empty()) debug(formatted("hook inside: {}", line));
   }
 }

@@ -69,7 +69,10 @@ void HostPlanner::ahead() {
   }
   const auto& namespaces = spec_.namespaces;
   // Some files of /proc/<pid> are about the memory, which is to be init's alone then (oom_score_adj).
-  plan_.shares_memory = !namespaces.time && !namespaces.shares(NamespaceKind::time) &&
+  // And root of the host's user namespace may look into every process that it sees, dumpable or not: a
+  // privileged container's programs must not see one that shares our memory.
+  const bool visible = spec_.id_map.empty() && (!spec_.hooks.of(HookPhase::start).empty() || !namespaces.pid);
+  plan_.shares_memory = !visible && !namespaces.time && !namespaces.shares(NamespaceKind::time) &&
                         !tight_memory(writes) && spec_.process_files.empty();
   open_namespaces();
   // A first process with a memory of its own needs its program from the beginning.
@@ -121,8 +124,7 @@ void HostPlanner::rest(const HostFacts& facts) {
   send(SyncMessage::Type::proceed_mapped, "send 'mapped'");
   load_profile();
   limits();
-  // Hooks inside make device nodes that the container may not.
-  if (!has_inner_hooks(spec_)) device_filter();
+  device_filter();
   delegate();
   rlimits();
   process_files();
@@ -138,7 +140,6 @@ void HostPlanner::rest(const HostFacts& facts) {
   }
   if (child_.waits_before_exec) {
     add(host::AwaitReady{}, "wait for 'ready'");
-    if (has_inner_hooks(spec_)) device_filter();
     run_hooks(HookPhase::start_host);
     send(SyncMessage::Type::proceed_exec, "send 'execute'");
   }
@@ -370,8 +371,8 @@ void HostPlanner::limits() {
 
 void HostPlanner::device_filter() {
   if (cgroupv2::needs_device_filter(spec_.devices)) {
-    // Where hooks run inside, the first process is done with its devices when the filter comes.
-    child_.report_prepared = !has_inner_hooks(spec_) && refuses_own_devices();
+    // Staged hooks make device nodes that the container may not. Start hooks are the guest's programs.
+    child_.report_prepared = has_staged_hooks(spec_) || refuses_own_devices();
     if (child_.report_prepared) add(host::AwaitPrepared{}, "wait until the child has opened its devices");
     add(host::AttachDeviceFilter{cgroupv2::device_program(spec_.devices)},
         formatted("attach the device filter: {} rules, else {}", spec_.devices.rules.size(),

@@ -404,6 +404,26 @@ TEST_F(RebootTest, AFailingPostStopHookCancelsIt) {
 }
 
 // What pre-start mounts is there for the volumes and for post-stop, and never on the host.
+// A start hook is a program of the guest's, beside a first process that is still ours.
+TEST_F(HooksTest, StartHooksOfAPrivilegedContainerHaveItsRightsOnly) {
+  spec.id_map = {};
+  spec.unprivileged = false;
+  spec.namespaces.user = false;
+  spec.devices = {.allow_by_default = false, .rules = {}};
+  run_checked({"chown", "-hR", "0:0", rootfs()});
+  replace_file(AT_FDCWD, rootfs() + "/bin/spy",
+               "#!/bin/sh\nbusybox mknod /tmp/kmsg c 1 11\n"
+               "(: </tmp/kmsg) && echo kmsg >/tmp/seen\n"
+               "for fd in /proc/1/fd/*; do test -c $fd -a \"$(readlink $fd)\" = /dev/tty && echo tty "
+               ">>/tmp/seen; done\n"
+               "echo looked >>/tmp/seen\n",
+               0755);
+  spec.hooks.of(HookPhase::start).push_back({"/bin/spy", {}});
+  start();
+  EXPECT_EQ(trim(read_file(AT_FDCWD, rootfs() + "/tmp/seen")), "looked");
+  EXPECT_FALSE(plan().shares_memory);
+}
+
 TEST_F(HooksTest, MountsOfPreStartAreTheContainersOwn) {
   make_directories(directory() + "/extra");
   write_script("mount", "#!/bin/sh\nmount -t tmpfs none NOTES/../extra && echo data > NOTES/../extra/file\n");
