@@ -119,6 +119,8 @@ UniqueFd open_namespace(const SharedNamespace& shared, const Sysroot& sysroot) {
 UniqueFd filesystem_of_namespace(const std::string& type, std::uint64_t attributes, NamespaceKind kind,
                                  int joined) {
   if (joined < 0) return new_filesystem(type, {}, attributes);
+  // setns(2) into a pid namespace is for children: the procfs would show the host's processes.
+  if (kind == NamespaceKind::pid) throw Error("cannot make a procfs of another pid namespace", EOPNOTSUPP);
   const int flag = static_cast<int>(clone_flag(kind));
   const UniqueFd home =
       open_file(AT_FDCWD, formatted("/proc/thread-self/ns/{}", namespace_file(kind)), O_RDONLY);

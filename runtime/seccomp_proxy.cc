@@ -113,8 +113,11 @@ class Proxy {
 
   void handle() {
     std::fill(packet_.begin(), packet_.end(), std::byte{});
-    // ENOENT: whoever asked was killed meanwhile.
-    if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, notification()) < 0) return;
+    if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, notification()) < 0) {
+      // ENOENT: whoever asked was killed meanwhile.
+      if (errno == ENOENT || errno == EINTR) return;
+      throw_errno("cannot receive a seccomp notification");
+    }
     seccomp_notif notif{};
     std::memcpy(&notif, notification(), sizeof notif);
     try {
@@ -123,8 +126,19 @@ class Proxy {
       // Whatever went wrong, somebody waits for an answer, and gets the one of a kernel without the call.
       answer_by_default(notif.id);
     }
-    // ENOENT again.
-    ::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SEND, response());
+    if (send()) return;
+    // An answer that the kernel does not take, such as flags it does not know: whoever asked still waits.
+    answer_by_default(notif.id);
+    if (!send()) throw_errno("cannot answer a seccomp notification");
+  }
+
+  // False for an answer that the kernel does not take (EINVAL).
+  bool send() {
+    if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SEND, response()) == 0) return true;
+    // ENOENT again; EINPROGRESS: it has its answer.
+    if (errno == ENOENT || errno == EINPROGRESS) return true;
+    if (errno == EINVAL) return false;
+    throw_errno("cannot answer a seccomp notification");
   }
 
   void answer_by_default(std::uint64_t id) {
