@@ -59,12 +59,22 @@ void add_loop_devices(std::vector<std::string>& lines, const std::string& direct
   }
 }
 
+// Nothing for a process that has ended, also between opening and reading (ESRCH).
+std::optional<std::string> name_of_process(const std::string& directory) {
+  try {
+    return read_file_if_exists(AT_FDCWD, directory + "/comm");
+  } catch (const Error& error) {
+    if (error.error_number() == ESRCH) return std::nullopt;
+    throw;
+  }
+}
+
 void add_processes(std::vector<std::string>& lines, const std::string& name) {
   for (const auto& entry : fs::directory_iterator("/proc")) {
     const auto pid = parse_unsigned(entry.path().filename().string());
     // A zombie is as good as gone: orphans are collected by the host's init in its own time.
     if (!pid || !identify_process(static_cast<pid_t>(*pid))) continue;
-    const auto comm = read_file_if_exists(AT_FDCWD, entry.path().string() + "/comm");
+    const auto comm = name_of_process(entry.path().string());
     if (comm && trim(*comm) == name) lines.push_back("process " + std::string(trim(*comm)));
   }
 }
