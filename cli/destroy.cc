@@ -177,6 +177,9 @@ void destroy_stopped(CommandContext& context, const ConfigStore& store, std::uin
 
 void destroy_ephemeral(CommandContext& context, const ConfigStore& store, std::uint32_t vmid) {
   try {
+    if (!store.exists(vmid)) return;
+    const auto config = load_config(context, store, vmid, false);
+    if (!config::lower_ephemeral(config, make_lowering_context(context.sysroot(), vmid))) return;
     destroy_stopped(context, store, vmid, false);
   } catch (const Error& error) {
     context.warn(formatted("CT {} is ephemeral, but stays: {}", vmid, error.what()));

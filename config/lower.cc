@@ -262,4 +262,13 @@ HookSettings lower_hooks(const ContainerConfig& config, const LoweringContext& c
   return {lowering.spec.hook_version, std::move(lowering.spec.hooks)};
 }
 
+bool lower_ephemeral(const ContainerConfig& config, const LoweringContext& context) {
+  Lowering lowering{.config = config, .section = config.main, .context = context};
+  for (auto& entry : current_entries(config.main, context, lowering.diagnostics)) {
+    if (entry.key == "lxc.ephemeral") lowering.raw.push_back(std::move(entry));
+  }
+  lower_raw_entries(lowering);
+  return lowering.spec.ephemeral;
+}
+
 }  // namespace hutch::config

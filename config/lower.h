@@ -90,4 +90,7 @@ struct HookSettings {
 };
 HookSettings lower_hooks(const ContainerConfig& config, const LoweringContext& context);
 
+// lxc.ephemeral alone: for a container that has stopped. Throws as `lower` does.
+bool lower_ephemeral(const ContainerConfig& config, const LoweringContext& context);
+
 }  // namespace hutch::config

@@ -127,6 +127,17 @@ TEST_F(Ephemeral, StaysWhereItIsProtectedAndSaysSo) {
   EXPECT_TRUE(exists());
 }
 
+TEST_F(Ephemeral, StaysWhereItsConfigSaysSoMeanwhile) {
+  start();
+  std::string config = host.config(kVmid);
+  config.replace(config.find("lxc.ephemeral: 1"), 16, "lxc.ephemeral: 0");
+  host.add_container(kVmid, config);
+  ASSERT_EQ(::kill(init(), SIGKILL), 0);
+  wait_for_supervisors();
+  EXPECT_TRUE(exists());
+  EXPECT_TRUE(std::filesystem::exists(rootfs()));
+}
+
 TEST_F(Ephemeral, OthersStay) {
   std::string config = host.config(kVmid);
   config.replace(config.find("lxc.ephemeral: 1"), 16, "lxc.ephemeral: 0");
