@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/ignoring.h"
 #include "base/text.h"
 #include "netlink/link.h"
 #include "runtime/link_plan.h"
@@ -22,14 +23,6 @@ namespace hutch {
 namespace {
 
 using Kind = LinkSpec::Kind;
-
-void ignoring(int accepted, const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    if (error.error_number() != accepted) throw;
-  }
-}
 
 HostFacts facts_about(const LinkSpec& link) {
   HostFacts facts;

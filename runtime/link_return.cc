@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/ignoring.h"
 #include "base/text.h"
 #include "netlink/address.h"
 #include "netlink/link.h"
@@ -122,22 +123,14 @@ class Returns {
     const auto link = netlink::find_link(socket(), name);
     const auto address = netlink::parse_ip_address(text);
     if (!link || !address) return;
-    try {
-      netlink::delete_neighbour_proxy(socket(), link->index, *address);
-    } catch (const Error& error) {
-      if (error.error_number() != ENOENT) throw;
-    }
+    ignoring(ENOENT, [&] { netlink::delete_neighbour_proxy(socket(), link->index, *address); });
   }
 
   void delete_route(const std::string& text) {
     const auto route = netlink::parse_cidr(text);
     if (!route) return;
     constexpr int kLoopback = 1;
-    try {
-      netlink::delete_link_route(socket(), kLoopback, *route);
-    } catch (const Error& error) {
-      if (error.error_number() != ESRCH) throw;
-    }
+    ignoring(ESRCH, [&] { netlink::delete_link_route(socket(), kLoopback, *route); });
   }
 };
 

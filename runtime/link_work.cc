@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/ignoring.h"
 #include "base/text.h"
 #include "netlink/link.h"
 #include "netlink/stacked_link.h"
@@ -45,14 +46,6 @@ void require_setting(const std::string& path, const std::string& link, std::stri
   if (value && trim(*value) == "1") return;
   throw Error(formatted("'{}' has to be 1 for {} of link '{}'", path, why, link), 0,
               formatted("echo 1 > {}", path));
-}
-
-void ignoring(int accepted, const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    if (error.error_number() != accepted) throw;
-  }
 }
 
 }  // namespace
