@@ -253,6 +253,10 @@ void record_link(const LinkSpec& link, const HostFacts& facts, const LinkPlanCon
   const auto* bridge = bridge_of(link, facts);
   if (bridge != nullptr && bridge->open_vswitch && !link.link_down)
     state.open_vswitch_ports.push_back(link.host_name);
+  record_proxies(link, state);
+}
+
+void record_proxies(const LinkSpec& link, ContainerState& state) {
   const std::string& answering = gateway_link(link);
   if (!link.proxy_neighbours || answering.empty()) return;
   for (const auto& text : link.addresses) {

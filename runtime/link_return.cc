@@ -82,13 +82,15 @@ class Returns {
     for (const auto& client : state_.dhcp_clients) {
       attempt([&] { kill_dhcp_client(sysroot_, state_.vmid, client); });
     }
-    for (const auto& script : state_.down_scripts) attempt([&] { run_script(script); });
+    for (const auto& script : state_.down_scripts)
+      attempt([&] { run_down_script(state_, net_namespace_, script); });
     for (const auto& link : state_.moved_links) {
       attempt([&] { give_link_back(socket(), net_namespace_, link); });
     }
     for (const auto& port : state_.open_vswitch_ports) attempt([&] { delete_open_vswitch_port(port); });
-    for (const auto& [link, address] : state_.proxies) attempt([&] { delete_proxy(link, address); });
-    for (const auto& route : state_.loopback_routes) attempt([&] { delete_route(route); });
+    for (const auto& [link, address] : state_.proxies)
+      attempt([&] { delete_proxy(socket(), link, address); });
+    for (const auto& route : state_.loopback_routes) attempt([&] { delete_loopback_route(socket(), route); });
     return std::move(failures_);
   }
 
@@ -108,30 +110,6 @@ class Returns {
       failures_.emplace_back(error.what());
     }
   }
-
-  void run_script(const LinkScript& script) {
-    std::vector<std::string> environment = state_.hook_environment;
-    if (state_.init.pid > 0) environment.push_back(formatted("LXC_PID={}", state_.init.pid));
-    if (net_namespace_ >= 0) {
-      environment.push_back(formatted("LXC_NET_NS=/proc/{}/fd/{}", ::getpid(), net_namespace_));
-    }
-    run_hook(link_script_run(script, false, std::to_string(state_.vmid), std::move(environment)));
-  }
-
-  // ENOENT, ESRCH: somebody has taken it away already.
-  void delete_proxy(const std::string& name, const std::string& text) {
-    const auto link = netlink::find_link(socket(), name);
-    const auto address = netlink::parse_ip_address(text);
-    if (!link || !address) return;
-    ignoring(ENOENT, [&] { netlink::delete_neighbour_proxy(socket(), link->index, *address); });
-  }
-
-  void delete_route(const std::string& text) {
-    const auto route = netlink::parse_cidr(text);
-    if (!route) return;
-    constexpr int kLoopback = 1;
-    ignoring(ESRCH, [&] { netlink::delete_link_route(socket(), kLoopback, *route); });
-  }
 };
 
 }  // namespace
@@ -139,6 +117,29 @@ class Returns {
 void give_link_back(netlink::Socket& host, int net_namespace, const MovedLink& link) {
   if (net_namespace >= 0) move_out(net_namespace, link);
   restore(host, find_at_home(host, link), link);
+}
+
+void run_down_script(const ContainerState& state, int net_namespace, const LinkScript& script) {
+  std::vector<std::string> environment = state.hook_environment;
+  if (state.init.pid > 0) environment.push_back(formatted("LXC_PID={}", state.init.pid));
+  if (net_namespace >= 0) {
+    environment.push_back(formatted("LXC_NET_NS=/proc/{}/fd/{}", ::getpid(), net_namespace));
+  }
+  run_hook(link_script_run(script, false, std::to_string(state.vmid), std::move(environment)));
+}
+
+void delete_proxy(netlink::Socket& host, const std::string& name, const std::string& text) {
+  const auto link = netlink::find_link(host, name);
+  const auto address = netlink::parse_ip_address(text);
+  if (!link || !address) return;
+  ignoring(ENOENT, [&] { netlink::delete_neighbour_proxy(host, link->index, *address); });
+}
+
+void delete_loopback_route(netlink::Socket& host, const std::string& text) {
+  const auto route = netlink::parse_cidr(text);
+  if (!route) return;
+  constexpr int kLoopback = 1;
+  ignoring(ESRCH, [&] { netlink::delete_link_route(host, kLoopback, *route); });
 }
 
 bool has_links_to_return(const ContainerState& state) {

@@ -18,6 +18,13 @@ namespace hutch {
 // when it is back already. Throws ENODEV when it is nowhere.
 void give_link_back(netlink::Socket& host, int net_namespace, const MovedLink& link);
 
+// Runs a script.down of the record; `net_namespace` as above. Throws when the script fails.
+void run_down_script(const ContainerState& state, int net_namespace, const LinkScript& script);
+// Take back what the record names: that `link` answers for `address` (ContainerState::proxies), and a route
+// over the loopback (ContainerState::loopback_routes). Nothing to do when somebody has done it already.
+void delete_proxy(netlink::Socket& host, const std::string& link, const std::string& address);
+void delete_loopback_route(netlink::Socket& host, const std::string& route);
+
 // Whether the end of this container needs return_links; and its network namespace while init dies
 // (HeldNamespaces, runtime/stop_hooks.h).
 bool has_links_to_return(const ContainerState& state);

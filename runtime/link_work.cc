@@ -160,14 +160,15 @@ void LinkWork::perform(const host::ProxyLink& step) {
   for (const auto& text : step.link.addresses) {
     const auto address = address_of(text);
     netlink::add_neighbour_proxy(socket(), index, address);
-    push_undo_("let " + step.answering + " answer no more for " + address.text(),
-               [this, index, address] { netlink::delete_neighbour_proxy(socket(), index, address); });
+    push_undo_(
+        "let " + step.answering + " answer no more for " + address.text(),
+        [this, answering = step.answering, address] { delete_proxy(socket(), answering, address.text()); });
     if (step.link.kind != Kind::ipvlan) continue;
     const netlink::Cidr route{address, address.family == AF_INET ? 32U : 128U};
     constexpr int kLoopback = 1;
     netlink::add_link_route(socket(), kLoopback, route);
     push_undo_("delete the route to " + address.text(),
-               [this, route] { netlink::delete_link_route(socket(), kLoopback, route); });
+               [this, route] { delete_loopback_route(socket(), route.text()); });
   }
 }
 
