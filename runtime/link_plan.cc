@@ -126,7 +126,8 @@ MovedLink moved_link(const LinkSpec& link, const HostFacts& facts) {
   const auto& lower = facts.lower_links.at(link.lower);
   // Of "eth+" the name inside is that of what was found.
   const std::string& inside = link.name == link.lower ? lower.name : link.name;
-  return {lower.name, lower.index, inside, 0, lower.mtu, lower.alternative_names};
+  return {lower.name, lower.index,        inside, 0, lower.mtu, lower.alternative_names,
+          lower.kind, lower.permanent_mac};
 }
 
 void plan_routes(const LinkSpec& link, std::vector<HostStep>& steps) {

@@ -21,13 +21,19 @@ namespace hutch {
 
 namespace {
 
-// Inside, the container's root may have renamed it.
+bool is_that_link(const netlink::Link& found, const MovedLink& link) {
+  return found.kind == link.kind && (link.permanent_mac.empty() || found.permanent_mac == link.permanent_mac);
+}
+
+// Inside, the container's root may have renamed it, and given its name and its index to a link of his own.
 std::optional<netlink::Link> find_inside(netlink::Socket& inside, const MovedLink& link) {
   if (link.inside_index != 0) {
-    if (auto found = netlink::find_link(inside, link.inside_index)) return found;
+    const auto found = netlink::find_link(inside, link.inside_index);
+    if (found && is_that_link(*found, link)) return found;
   }
   for (const auto* name : {&link.inside_name, &link.name}) {
-    if (auto found = netlink::find_link(inside, *name)) return found;
+    const auto found = netlink::find_link(inside, *name);
+    if (found && is_that_link(*found, link)) return found;
   }
   return std::nullopt;
 }
@@ -46,18 +52,28 @@ bool move_out(int net_namespace, const MovedLink& link) {
   return true;
 }
 
-// Under its old name, or, given back by the kernel, under another one with its old index.
+// With its old index or else under its old name. Only hardware comes back under another name, when the kernel
+// gives it back by itself.
 netlink::Link find_at_home(netlink::Socket& host, const MovedLink& link) {
-  if (const auto found = netlink::find_link(host, link.name)) return *found;
-  const auto other = netlink::find_link(host, link.index);
-  if (!other) throw Error(formatted("link '{}' did not come back from the container", link.name), ENODEV);
+  if (const auto found = netlink::find_link(host, link.index);
+      found && is_that_link(*found, link) && (link.kind.empty() || found->name == link.name)) {
+    return *found;
+  }
+  const auto found = netlink::find_link(host, link.name);
+  if (found && is_that_link(*found, link)) return *found;
+  throw Error(
+      formatted("link '{}' did not come back from the container", link.name), ENODEV,
+      link.kind.empty() ? "the kernel gives it back when nothing has the container's network any more" : "");
+}
+
+void use_old_name(netlink::Socket& host, const netlink::Link& found, const MovedLink& link) {
+  if (found.name == link.name) return;
   netlink::LinkChange change;
   change.up = false;
-  netlink::change_link(host, other->index, change);
+  netlink::change_link(host, found.index, change);
   netlink::LinkChange rename;
   rename.name = link.name;
-  netlink::change_link(host, other->index, rename);
-  return *other;
+  netlink::change_link(host, found.index, rename);
 }
 
 void restore(netlink::Socket& host, const netlink::Link& found, const MovedLink& link) {
@@ -116,7 +132,9 @@ class Returns {
 
 void give_link_back(netlink::Socket& host, int net_namespace, const MovedLink& link) {
   if (net_namespace >= 0) move_out(net_namespace, link);
-  restore(host, find_at_home(host, link), link);
+  const netlink::Link found = find_at_home(host, link);
+  use_old_name(host, found, link);
+  restore(host, found, link);
 }
 
 void run_down_script(const ContainerState& state, int net_namespace, const LinkScript& script) {

@@ -15,7 +15,8 @@ namespace hutch {
 // Moves a link back to the network namespace of the calling thread and of `host`, with its old name, MTU and
 // alternative names. `net_namespace` is the container's, -1 when it cannot be had any more: the kernel has
 // then given hardware back by itself, to the initial network namespace and under another name. Nothing to do
-// when it is back already. Throws ENODEV when it is nowhere.
+// when it is back already. Throws ENODEV when it is nowhere: a link inside that is not of the recorded kind
+// and permanent address is another one, whatever its name and index.
 void give_link_back(netlink::Socket& host, int net_namespace, const MovedLink& link);
 
 // Runs a script.down of the record; `net_namespace` as above. Throws when the script fails.
