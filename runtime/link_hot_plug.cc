@@ -258,23 +258,30 @@ LinkPlug plug_of(const LinkSpec& link) {
   return plan_plug(link, link.bridge.empty() ? nullptr : &facts.bridges.at(link.bridge));
 }
 
+// The way back. To a bridge that is gone there is none, and the link then stays without.
+LinkPlug old_plug_of(const LinkSpec& link) {
+  if (link.bridge.empty()) return plan_plug(link, nullptr);
+  const HostFacts facts = facts_about(link);
+  const auto bridge = facts.bridges.find(link.bridge);
+  if (bridge != facts.bridges.end()) return plan_plug(link, &bridge->second);
+  LinkPlug nowhere;
+  nowhere.port = link.host_name;
+  nowhere.up = false;
+  return nowhere;
+}
+
 // The way of a link that is connected already: also where a start would have taken a shorter one.
 void HotPlug::connect(const LinkSpec& from, const LinkSpec& to) {
   const LinkPlug wanted = plug_of(to);
-  LinkPlug old;
-  try {
-    old = plug_of(from);
-  } catch (const Error&) {
-    // Its bridge is gone, so there is no way back to it.
-    old.port = from.host_name;
-    old.up = false;
-  }
+  const LinkPlug old = old_plug_of(from);
   netlink::Socket& host = work_.socket();
-  unplug_link(host, old);
+  // First, as what disconnects it may fail half-way.
   undo_.push("connect link " + old.port + " as before", [this, old] {
     const PushUndo ignore = [](const std::string&, const UndoStack::Action&) {};
+    limit_link(work_.socket(), old.port, 0);
     plug_link(work_.socket(), old, ignore);
   });
+  unplug_link(host, old);
   undo_.push("disconnect link " + old.port, [this, wanted] { unplug_link(work_.socket(), wanted); });
   plug_link(host, wanted, [this](std::string name, UndoStack::Action action) {
     undo_.push(std::move(name), std::move(action));
