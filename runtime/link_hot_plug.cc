@@ -65,6 +65,10 @@ bool is_taken_by(const MovedLink& moved, const LinkSpec& link) {
          moved.inside_name == (link.name == link.lower ? moved.name : link.name);
 }
 
+[[noreturn]] void throw_no_interface(const std::string& name) {
+  throw Error(formatted("the container has no interface '{}'", name), ENODEV, "has it been renamed inside?");
+}
+
 // What the record says about one link of the container.
 ContainerState share_of(const LinkSpec& link, const ContainerState& record) {
   ContainerState share;
@@ -219,7 +223,8 @@ void HotPlug::change_clients(const LinkSpec& from, const LinkSpec& to) {
 
 void HotPlug::delete_inside(const std::string& name) {
   netlink::Socket socket = inside();
-  ignoring(ENODEV, [&] { netlink::delete_link(socket, name); });
+  if (!netlink::find_link(socket, name)) throw_no_interface(name);
+  netlink::delete_link(socket, name);
 }
 
 void HotPlug::remove(const LinkSpec& link) {
@@ -365,8 +370,7 @@ void HotPlug::readdress(const LinkSpec& from, const LinkSpec& to, int family) {
   netlink::Socket socket = inside();
   const auto link = netlink::find_link(socket, to.name);
   if (!link) {
-    throw Error(formatted("the container has no interface '{}'", to.name), ENODEV,
-                "has it been renamed inside?");
+    throw_no_interface(to.name);
   }
   const int index = link->index;
   if (new_address && new_address != old_address) {
