@@ -100,10 +100,11 @@ TEST(OpenVswitchCommand, NamesTagTrunksAndMtu) {
   link.tag = 5;
   link.trunks = {{6, 8}, {10, 10}};
   link.mtu = 1400;
-  EXPECT_THAT(open_vswitch_command(plan_plug(link, &kOpenVswitch)),
-              ElementsAre("ovs-vsctl", "--if-exists", "del-port", "veth100i0", "--", "add-port", "vmbr0",
-                          "veth100i0", "tag=5", "trunks=6,7,8,10", "vlan_mode=native-untagged", "--", "set",
-                          "Interface", "veth100i0", "mtu_request=1400"));
+  EXPECT_THAT(
+      open_vswitch_command(plan_plug(link, &kOpenVswitch)),
+      ElementsAre("ovs-vsctl", "--timeout=10", "--if-exists", "del-port", "veth100i0", "--", "add-port",
+                  "vmbr0", "veth100i0", "tag=5", "trunks=6,7,8,10", "vlan_mode=native-untagged", "--", "set",
+                  "Interface", "veth100i0", "mtu_request=1400"));
   link.tag.reset();
   link.trunks.clear();
   link.no_untagged = true;
