@@ -194,7 +194,7 @@ std::vector<DhcpClient> HotPlug::clients_of(const LinkSpec& link) {
 void HotPlug::start_client(const DhcpClient& client) {
   undo_.push("end the DHCP client of " + client.interface,
              [this, client] { kill_dhcp_client(sysroot_, state_.vmid, client); });
-  start_dhcp_client(sysroot_, state_.vmid, state_.init.pid, client);
+  start_dhcp_client(sysroot_, state_.vmid, state_.init, client);
 }
 
 // A client that is no longer wanted gives its lease back; a new one begins.
@@ -215,9 +215,9 @@ void HotPlug::change_clients(const LinkSpec& from, const LinkSpec& to) {
   }
   for (const auto& client : old) {
     if (has(wanted, client)) continue;
-    release_dhcp_client(sysroot_, state_.vmid, state_.init.pid, client);
+    release_dhcp_client(sysroot_, state_.vmid, state_.init, client);
     undo_.push("start the DHCP client of " + client.interface,
-               [this, client] { start_dhcp_client(sysroot_, state_.vmid, state_.init.pid, client); });
+               [this, client] { start_dhcp_client(sysroot_, state_.vmid, state_.init, client); });
   }
 }
 
