@@ -168,6 +168,7 @@ Link parse_link(std::span<const std::byte> message) {
       case IFLA_IFNAME: link.name = attribute.text(); break;
       case IFLA_MTU: link.mtu = attribute.u32(); break;
       case IFLA_ADDRESS: link.mac = address_text(attribute.bytes()); break;
+      case IFLA_PERM_ADDRESS: link.permanent_mac = address_text(attribute.bytes()); break;
       case IFLA_MASTER: link.master = static_cast<int>(attribute.u32()); break;
       case IFLA_LINKINFO: parse_link_info(attribute, link); break;
       case IFLA_PROP_LIST: parse_properties(attribute, link); break;

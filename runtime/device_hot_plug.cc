@@ -8,10 +8,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/ignoring.h"
 #include "base/mount.h"
 #include "cgroupv2/device_filter.h"
 #include "cgroupv2/group.h"
@@ -21,25 +23,42 @@ namespace hutch {
 
 namespace {
 
-bool same_rule(const cgroupv2::DeviceRule& left, const cgroupv2::DeviceRule& right) {
-  return left == right;
+const DeviceSpec* find_passed(const ContainerSpec& spec, const std::string& key) {
+  const auto found = std::find_if(spec.passed_devices.begin(), spec.passed_devices.end(),
+                                  [&](const auto& other) { return other.key == key; });
+  return found == spec.passed_devices.end() ? nullptr : &*found;
 }
 
-cgroupv2::DevicePolicy policy_without(const ContainerSpec& spec,
-                                      const std::vector<cgroupv2::DeviceRule>& rules) {
-  cgroupv2::DevicePolicy policy = spec.devices;
-  std::erase_if(policy.rules, [&](const auto& rule) {
-    return std::any_of(rules.begin(), rules.end(), [&](const auto& ours) { return same_rule(rule, ours); });
+// Whether another of the container's devices is the same one: the rules of both are one in a lowered config.
+bool is_passed_twice(const ContainerSpec& spec, const DeviceSpec& device, const DeviceNumber& number) {
+  return std::any_of(spec.passed_devices.begin(), spec.passed_devices.end(), [&](const auto& other) {
+    if (other.key == device.key || other.deny_write != device.deny_write) return false;
+    bool same = false;
+    ignoring(ENOENT, [&] { same = print_device_number(find_device(other)) == print_device_number(number); });
+    return same;
   });
+}
+
+cgroupv2::DevicePolicy policy_without(const ContainerSpec& spec, const DeviceSpec& device,
+                                      const DeviceNumber& number) {
+  cgroupv2::DevicePolicy policy = spec.devices;
+  const DeviceSpec* known = find_passed(spec, device.key);
+  if (known == nullptr || is_passed_twice(spec, device, number)) return policy;
+  auto& rules = policy.rules;
+  for (const auto& rule : device_rules(*known, number)) {
+    // The last one is ours, and only one: a line of the config may have the same.
+    const auto found = std::find(rules.rbegin(), rules.rend(), rule);
+    if (found != rules.rend()) rules.erase(std::next(found).base());
+  }
   return policy;
 }
 
 cgroupv2::DevicePolicy policy_with(const ContainerSpec& spec, const DeviceSpec& device,
                                    const std::vector<cgroupv2::DeviceRule>& rules) {
-  const bool there = std::any_of(spec.passed_devices.begin(), spec.passed_devices.end(),
-                                 [&](const auto& other) { return other.key == device.key; });
   cgroupv2::DevicePolicy policy = spec.devices;
-  if (!there) policy.rules.insert(policy.rules.end(), rules.begin(), rules.end());
+  if (find_passed(spec, device.key) == nullptr) {
+    policy.rules.insert(policy.rules.end(), rules.begin(), rules.end());
+  }
   return policy;
 }
 
@@ -74,7 +93,7 @@ class DevicePlug {
       step();
       make_directories(plug_directory(sysroot_, state_.vmid), 0700);
       step();
-      undo.push("device filter", [&] { enforce(state_, policy_without(spec_, rules)); });
+      undo.push("device filter", [&] { enforce(state_, policy_without(spec_, device_, number)); });
       enforce(state_, policy_with(spec_, device_, rules));
       step();
       PlugNote note =
@@ -92,9 +111,9 @@ class DevicePlug {
   void remove() {
     const auto note = read_note(sysroot_, state_.vmid, device_.key);
     if (!note) throw Error(formatted("{} was not plugged in while the container ran", device_.key), ENOENT);
-    const auto rules = device_rules(device_, parse_device_number(note->device));
+    const DeviceNumber number = parse_device_number(note->device);
     hide(open_init(state_).get(), *note);
-    enforce(state_, policy_without(spec_, rules));
+    enforce(state_, policy_without(spec_, device_, number));
     remove_note(sysroot_, state_.vmid, device_.key);
   }
 

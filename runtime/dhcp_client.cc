@@ -14,6 +14,7 @@
 #include "base/process.h"
 #include "base/syscalls.h"
 #include "base/text.h"
+#include "runtime/state.h"
 
 namespace hutch {
 
@@ -34,9 +35,11 @@ std::string script_path(const Sysroot& sysroot, std::uint32_t vmid) {
   return directory(sysroot, vmid) + "/dhclient-script";
 }
 
-void run_inside(pid_t init, const std::vector<std::string>& command) {
-  const UniqueFd net = open_file(AT_FDCWD, formatted("/proc/{}/ns/net", init), O_RDONLY);
-  const UniqueFd uts = open_file(AT_FDCWD, formatted("/proc/{}/ns/uts", init), O_RDONLY);
+void run_inside(const ProcessIdentity& init, const std::vector<std::string>& command) {
+  const UniqueFd net = open_file(AT_FDCWD, formatted("/proc/{}/ns/net", init.pid), O_RDONLY);
+  const UniqueFd uts = open_file(AT_FDCWD, formatted("/proc/{}/ns/uts", init.pid), O_RDONLY);
+  // The number may have become another process's before they were opened.
+  if (!is_alive(init)) throw Error("the container's first process is gone", ESRCH);
   ProgramOptions options;
   options.until_exit = true;
   options.before_exec = [&] {
@@ -113,13 +116,15 @@ exit 0
 )";
 }
 
-void start_dhcp_client(const Sysroot& sysroot, std::uint32_t vmid, pid_t init, const DhcpClient& client) {
+void start_dhcp_client(const Sysroot& sysroot, std::uint32_t vmid, const ProcessIdentity& init,
+                       const DhcpClient& client) {
   make_directories(directory(sysroot, vmid), 0755);
   replace_file(AT_FDCWD, script_path(sysroot, vmid), dhcp_script(), 0755);
   run_inside(init, dhcp_command(sysroot, vmid, client, false));
 }
 
-void release_dhcp_client(const Sysroot& sysroot, std::uint32_t vmid, pid_t init, const DhcpClient& client) {
+void release_dhcp_client(const Sysroot& sysroot, std::uint32_t vmid, const ProcessIdentity& init,
+                         const DhcpClient& client) {
   if (!path_exists(AT_FDCWD, file(sysroot, vmid, client, "pid"))) return;
   run_inside(init, dhcp_command(sysroot, vmid, client, true));
   kill_dhcp_client(sysroot, vmid, client);

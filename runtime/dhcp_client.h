@@ -13,6 +13,8 @@
 // rootfs.
 namespace hutch {
 
+struct ProcessIdentity;  // runtime/state.h
+
 struct DhcpClient {
   int family = 0;  // AF_INET, AF_INET6
   std::string interface;
@@ -24,10 +26,12 @@ struct DhcpClient {
 bool has_dhcp_client();
 
 // Starts it in the network and UTS namespaces of `init`; it looks for a lease in the background, once. Its
-// files are in var/lib/lxc/<vmid>/hook.
-void start_dhcp_client(const Sysroot& sysroot, std::uint32_t vmid, pid_t init, const DhcpClient& client);
-// Gives the lease back and ends the client. Nothing to do when there is none.
-void release_dhcp_client(const Sysroot& sysroot, std::uint32_t vmid, pid_t init, const DhcpClient& client);
+// files are in var/lib/lxc/<vmid>/hook. Throws ESRCH when `init` is gone.
+void start_dhcp_client(const Sysroot& sysroot, std::uint32_t vmid, const ProcessIdentity& init,
+                       const DhcpClient& client);
+// Gives the lease back and ends the client. Nothing to do when there is none. Throws ESRCH as above.
+void release_dhcp_client(const Sysroot& sysroot, std::uint32_t vmid, const ProcessIdentity& init,
+                         const DhcpClient& client);
 // Ends it at once; the container is gone, or going. Nothing to do when there is none.
 void kill_dhcp_client(const Sysroot& sysroot, std::uint32_t vmid, const DhcpClient& client);
 

@@ -120,6 +120,8 @@ void look_at_lower_link(netlink::Socket& socket, const std::string& wanted, Host
   link.index = found->index;
   link.name = found->name;
   link.mtu = found->mtu;
+  link.kind = found->kind;
+  link.permanent_mac = found->permanent_mac;
   link.alternative_names = found->alternative_names;
   link.wireless = path_exists(AT_FDCWD, formatted("/sys/class/net/{}/phy80211", found->name));
 }

@@ -36,6 +36,8 @@ struct LowerLinkFacts {
   std::uint32_t mtu = 1500;
   std::vector<std::string> alternative_names;
   bool wireless = false;
+  std::string kind;           // netlink::Link
+  std::string permanent_mac;  // netlink::Link
   bool operator==(const LowerLinkFacts&) const = default;
 };
 

@@ -371,7 +371,7 @@ void StartExecutor::perform(const host::StartDhcpClient& step) {
   const auto& plan = *plan_;
   push_undo("end the DHCP client of " + step.client.interface,
             [&plan, client = step.client] { kill_dhcp_client(plan.sysroot, plan.spec.vmid, client); });
-  start_dhcp_client(plan.sysroot, plan.spec.vmid, init_pid_, step.client);
+  start_dhcp_client(plan.sysroot, plan.spec.vmid, init_identity_, step.client);
 }
 
 void StartExecutor::perform(const host::AwaitSide& step) {

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/ignoring.h"
 #include "base/text.h"
 #include "netlink/link.h"
 #include "runtime/link_plan.h"
@@ -22,14 +23,6 @@ namespace hutch {
 namespace {
 
 using Kind = LinkSpec::Kind;
-
-void ignoring(int accepted, const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    if (error.error_number() != accepted) throw;
-  }
-}
 
 HostFacts facts_about(const LinkSpec& link) {
   HostFacts facts;
@@ -60,12 +53,59 @@ void update_record(const Sysroot& sysroot, const ContainerState& state,
   if (*record != before) replace_state(sysroot, *record);
 }
 
-void forget_link(const LinkSpec& link, ContainerState& record) {
+// The link of the host that `link` has taken: by any of its names, or as what "eth+" has found.
+bool is_taken_by(const MovedLink& moved, const LinkSpec& link) {
+  if (link.kind != Kind::phys) return false;
+  const auto& names = moved.alternative_names;
+  if (moved.name == link.lower || std::find(names.begin(), names.end(), link.lower) != names.end())
+    return true;
+  if (!link.lower.ends_with('+')) return false;
+  const std::string_view prefix = std::string_view(link.lower).substr(0, link.lower.size() - 1);
+  return moved.name.starts_with(prefix) &&
+         moved.inside_name == (link.name == link.lower ? moved.name : link.name);
+}
+
+[[noreturn]] void throw_no_interface(const std::string& name) {
+  throw Error(formatted("the container has no interface '{}'", name), ENODEV, "has it been renamed inside?");
+}
+
+// What the record says about one link of the container.
+ContainerState share_of(const LinkSpec& link, const ContainerState& record) {
+  ContainerState share;
+  for (const auto& script : record.down_scripts) {
+    if (script.index == link.index) share.down_scripts.push_back(script);
+  }
+  const auto moved = std::find_if(record.moved_links.begin(), record.moved_links.end(),
+                                  [&](const MovedLink& known) { return is_taken_by(known, link); });
+  if (moved != record.moved_links.end()) share.moved_links.push_back(*moved);
+  ContainerState planned;
+  record_proxies(link, planned);
+  const auto keep_known = [](const auto& from, const auto& known, auto& into) {
+    for (const auto& entry : from) {
+      if (std::find(known.begin(), known.end(), entry) != known.end()) into.push_back(entry);
+    }
+  };
+  keep_known(planned.proxies, record.proxies, share.proxies);
+  keep_known(planned.loopback_routes, record.loopback_routes, share.loopback_routes);
+  return share;
+}
+
+template <typename Entry>
+void forget(std::vector<Entry>& entries, const std::vector<Entry>& gone) {
+  for (const auto& entry : gone) {
+    const auto found = std::find(entries.begin(), entries.end(), entry);
+    if (found != entries.end()) entries.erase(found);
+  }
+}
+
+void forget_link(const LinkSpec& link, const ContainerState& share, ContainerState& record) {
   std::erase(record.host_links, link.host_name);
   std::erase(record.open_vswitch_ports, link.host_name);
   std::erase_if(record.dhcp_clients, [&](const DhcpClient& client) { return client.interface == link.name; });
-  std::erase_if(record.down_scripts, [&](const LinkScript& script) { return script.index == link.index; });
-  std::erase_if(record.moved_links, [&](const MovedLink& moved) { return moved.name == link.lower; });
+  forget(record.down_scripts, share.down_scripts);
+  forget(record.moved_links, share.moved_links);
+  forget(record.proxies, share.proxies);
+  forget(record.loopback_routes, share.loopback_routes);
 }
 
 // One operation on a running container, with what takes it back.
@@ -154,7 +194,7 @@ std::vector<DhcpClient> HotPlug::clients_of(const LinkSpec& link) {
 void HotPlug::start_client(const DhcpClient& client) {
   undo_.push("end the DHCP client of " + client.interface,
              [this, client] { kill_dhcp_client(sysroot_, state_.vmid, client); });
-  start_dhcp_client(sysroot_, state_.vmid, state_.init.pid, client);
+  start_dhcp_client(sysroot_, state_.vmid, state_.init, client);
 }
 
 // A client that is no longer wanted gives its lease back; a new one begins.
@@ -175,24 +215,27 @@ void HotPlug::change_clients(const LinkSpec& from, const LinkSpec& to) {
   }
   for (const auto& client : old) {
     if (has(wanted, client)) continue;
-    release_dhcp_client(sysroot_, state_.vmid, state_.init.pid, client);
+    release_dhcp_client(sysroot_, state_.vmid, state_.init, client);
     undo_.push("start the DHCP client of " + client.interface,
-               [this, client] { start_dhcp_client(sysroot_, state_.vmid, state_.init.pid, client); });
+               [this, client] { start_dhcp_client(sysroot_, state_.vmid, state_.init, client); });
   }
 }
 
 void HotPlug::delete_inside(const std::string& name) {
   netlink::Socket socket = inside();
-  ignoring(ENODEV, [&] { netlink::delete_link(socket, name); });
+  if (!netlink::find_link(socket, name)) throw_no_interface(name);
+  netlink::delete_link(socket, name);
 }
 
 void HotPlug::remove(const LinkSpec& link) {
   const auto record = read_state(sysroot_, state_.vmid).value_or(state_);
   const auto& ours = record.host_links;
+  if (link.kind == Kind::veth && std::find(ours.begin(), ours.end(), link.host_name) == ours.end()) return;
+  const ContainerState share = share_of(link, record);
+  for (const auto& script : share.down_scripts) run_down_script(record, work_.net_namespace(), script);
   for (const auto& client : clients_of(link)) kill_dhcp_client(sysroot_, state_.vmid, client);
   switch (link.kind) {
     case Kind::veth:
-      if (std::find(ours.begin(), ours.end(), link.host_name) == ours.end()) return;
       if (std::find(record.open_vswitch_ports.begin(), record.open_vswitch_ports.end(), link.host_name) !=
           record.open_vswitch_ports.end()) {
         delete_open_vswitch_port(link.host_name);
@@ -203,13 +246,15 @@ void HotPlug::remove(const LinkSpec& link) {
     case Kind::ipvlan:
     case Kind::vlan: delete_inside(link.name); break;
     case Kind::phys:
-      for (const auto& moved : record.moved_links) {
-        if (moved.name == link.lower) give_link_back(work_.socket(), work_.net_namespace(), moved);
+      for (const auto& moved : share.moved_links) {
+        give_link_back(work_.socket(), work_.net_namespace(), moved);
       }
       break;
     case Kind::empty: break;
   }
-  update_record(sysroot_, state_, [&](ContainerState& changed) { forget_link(link, changed); });
+  for (const auto& [answering, address] : share.proxies) delete_proxy(work_.socket(), answering, address);
+  for (const auto& route : share.loopback_routes) delete_loopback_route(work_.socket(), route);
+  update_record(sysroot_, state_, [&](ContainerState& changed) { forget_link(link, share, changed); });
 }
 
 LinkPlug plug_of(const LinkSpec& link) {
@@ -218,23 +263,30 @@ LinkPlug plug_of(const LinkSpec& link) {
   return plan_plug(link, link.bridge.empty() ? nullptr : &facts.bridges.at(link.bridge));
 }
 
+// The way back. To a bridge that is gone there is none, and the link then stays without.
+LinkPlug old_plug_of(const LinkSpec& link) {
+  if (link.bridge.empty()) return plan_plug(link, nullptr);
+  const HostFacts facts = facts_about(link);
+  const auto bridge = facts.bridges.find(link.bridge);
+  if (bridge != facts.bridges.end()) return plan_plug(link, &bridge->second);
+  LinkPlug nowhere;
+  nowhere.port = link.host_name;
+  nowhere.up = false;
+  return nowhere;
+}
+
 // The way of a link that is connected already: also where a start would have taken a shorter one.
 void HotPlug::connect(const LinkSpec& from, const LinkSpec& to) {
   const LinkPlug wanted = plug_of(to);
-  LinkPlug old;
-  try {
-    old = plug_of(from);
-  } catch (const Error&) {
-    // Its bridge is gone, so there is no way back to it.
-    old.port = from.host_name;
-    old.up = false;
-  }
+  const LinkPlug old = old_plug_of(from);
   netlink::Socket& host = work_.socket();
-  unplug_link(host, old);
+  // First, as what disconnects it may fail half-way.
   undo_.push("connect link " + old.port + " as before", [this, old] {
     const PushUndo ignore = [](const std::string&, const UndoStack::Action&) {};
+    limit_link(work_.socket(), old.port, 0);
     plug_link(work_.socket(), old, ignore);
   });
+  unplug_link(host, old);
   undo_.push("disconnect link " + old.port, [this, wanted] { unplug_link(work_.socket(), wanted); });
   plug_link(host, wanted, [this](std::string name, UndoStack::Action action) {
     undo_.push(std::move(name), std::move(action));
@@ -318,8 +370,7 @@ void HotPlug::readdress(const LinkSpec& from, const LinkSpec& to, int family) {
   netlink::Socket socket = inside();
   const auto link = netlink::find_link(socket, to.name);
   if (!link) {
-    throw Error(formatted("the container has no interface '{}'", to.name), ENODEV,
-                "has it been renamed inside?");
+    throw_no_interface(to.name);
   }
   const int index = link->index;
   if (new_address && new_address != old_address) {
@@ -377,6 +428,19 @@ void guarded(const LinkSpec& link, Action action) {
   }
 }
 
+// After the failure of its successor, of which the user is to hear also when this fails, too.
+void put_back(const Sysroot& sysroot, const ContainerState& state, const LinkSpec& link,
+              const Error& failure) {
+  try {
+    add_link(sysroot, state, link);
+  } catch (const Error& second) {
+    const std::string hint =
+        formatted("the link that was there could not be restored either: {}", second.what());
+    throw Error(failure.action(), failure.error_number(),
+                failure.hint().empty() ? hint : formatted("{}; {}", failure.hint(), hint), failure.origin());
+  }
+}
+
 }  // namespace
 
 void add_link(const Sysroot& sysroot, const ContainerState& state, const LinkSpec& link) {
@@ -398,8 +462,8 @@ void change_link(const Sysroot& sysroot, const ContainerState& state, const Link
     remove_link(sysroot, state, from);
     try {
       add_link(sysroot, state, to);
-    } catch (...) {
-      add_link(sysroot, state, from);
+    } catch (const Error& error) {
+      put_back(sysroot, state, from, error);
       throw;
     }
     return;

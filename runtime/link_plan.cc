@@ -126,7 +126,8 @@ MovedLink moved_link(const LinkSpec& link, const HostFacts& facts) {
   const auto& lower = facts.lower_links.at(link.lower);
   // Of "eth+" the name inside is that of what was found.
   const std::string& inside = link.name == link.lower ? lower.name : link.name;
-  return {lower.name, lower.index, inside, 0, lower.mtu, lower.alternative_names};
+  return {lower.name, lower.index,        inside, 0, lower.mtu, lower.alternative_names,
+          lower.kind, lower.permanent_mac};
 }
 
 void plan_routes(const LinkSpec& link, std::vector<HostStep>& steps) {
@@ -253,6 +254,10 @@ void record_link(const LinkSpec& link, const HostFacts& facts, const LinkPlanCon
   const auto* bridge = bridge_of(link, facts);
   if (bridge != nullptr && bridge->open_vswitch && !link.link_down)
     state.open_vswitch_ports.push_back(link.host_name);
+  record_proxies(link, state);
+}
+
+void record_proxies(const LinkSpec& link, ContainerState& state) {
   const std::string& answering = gateway_link(link);
   if (!link.proxy_neighbours || answering.empty()) return;
   for (const auto& text : link.addresses) {

@@ -26,4 +26,7 @@ std::vector<HostStep> plan_link(const LinkSpec& link, const HostFacts& facts, co
 void record_link(const LinkSpec& link, const HostFacts& facts, const LinkPlanContext& context,
                  ContainerState& state);
 
+// The part of it about other links that answer for the link's addresses.
+void record_proxies(const LinkSpec& link, ContainerState& state);
+
 }  // namespace hutch

@@ -21,6 +21,9 @@ namespace {
 
 constexpr std::uint16_t kFirstVlan = 1;
 constexpr std::uint16_t kLastVlan = 4094;
+constexpr const char* kOpenVswitch = "ovs-vsctl";
+// In seconds; without it the program waits for a daemon that does not run.
+constexpr const char* kTimeout = "--timeout=10";
 
 [[noreturn]] void refuse(const LinkSpec& link, std::string what, std::string hint) {
   throw Error(formatted("net{}: {}", link.index, what), 0, std::move(hint), link.origin);
@@ -240,8 +243,8 @@ std::string plug_text(const LinkPlug& plug) {
 }
 
 std::vector<std::string> open_vswitch_command(const LinkPlug& plug) {
-  std::vector<std::string> command = {"ovs-vsctl", "--if-exists", "del-port",  plug.port,
-                                      "--",        "add-port",    plug.bridge, plug.port};
+  std::vector<std::string> command = {kOpenVswitch, kTimeout,   "--if-exists", "del-port", plug.port,
+                                      "--",         "add-port", plug.bridge,   plug.port};
   if (plug.tag) command.push_back(formatted("tag={}", *plug.tag));
   std::string trunks;
   for (const auto& range : plug.trunks) {
@@ -259,7 +262,7 @@ std::vector<std::string> open_vswitch_command(const LinkPlug& plug) {
 }
 
 void delete_open_vswitch_port(const std::string& port) {
-  run_open_vswitch({"ovs-vsctl", "--if-exists", "del-port", port});
+  run_open_vswitch({kOpenVswitch, kTimeout, "--if-exists", "del-port", port});
 }
 
 void plug_link(netlink::Socket& socket, const LinkPlug& plug, const PushUndo& undo) {

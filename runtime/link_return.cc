@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/ignoring.h"
 #include "base/text.h"
 #include "netlink/address.h"
 #include "netlink/link.h"
@@ -20,13 +21,19 @@ namespace hutch {
 
 namespace {
 
-// Inside, the container's root may have renamed it.
+bool is_that_link(const netlink::Link& found, const MovedLink& link) {
+  return found.kind == link.kind && (link.permanent_mac.empty() || found.permanent_mac == link.permanent_mac);
+}
+
+// Inside, the container's root may have renamed it, and given its name and its index to a link of his own.
 std::optional<netlink::Link> find_inside(netlink::Socket& inside, const MovedLink& link) {
   if (link.inside_index != 0) {
-    if (auto found = netlink::find_link(inside, link.inside_index)) return found;
+    const auto found = netlink::find_link(inside, link.inside_index);
+    if (found && is_that_link(*found, link)) return found;
   }
   for (const auto* name : {&link.inside_name, &link.name}) {
-    if (auto found = netlink::find_link(inside, *name)) return found;
+    const auto found = netlink::find_link(inside, *name);
+    if (found && is_that_link(*found, link)) return found;
   }
   return std::nullopt;
 }
@@ -45,18 +52,28 @@ bool move_out(int net_namespace, const MovedLink& link) {
   return true;
 }
 
-// Under its old name, or, given back by the kernel, under another one with its old index.
+// With its old index or else under its old name. Only hardware comes back under another name, when the kernel
+// gives it back by itself.
 netlink::Link find_at_home(netlink::Socket& host, const MovedLink& link) {
-  if (const auto found = netlink::find_link(host, link.name)) return *found;
-  const auto other = netlink::find_link(host, link.index);
-  if (!other) throw Error(formatted("link '{}' did not come back from the container", link.name), ENODEV);
+  if (const auto found = netlink::find_link(host, link.index);
+      found && is_that_link(*found, link) && (link.kind.empty() || found->name == link.name)) {
+    return *found;
+  }
+  const auto found = netlink::find_link(host, link.name);
+  if (found && is_that_link(*found, link)) return *found;
+  throw Error(
+      formatted("link '{}' did not come back from the container", link.name), ENODEV,
+      link.kind.empty() ? "the kernel gives it back when nothing has the container's network any more" : "");
+}
+
+void use_old_name(netlink::Socket& host, const netlink::Link& found, const MovedLink& link) {
+  if (found.name == link.name) return;
   netlink::LinkChange change;
   change.up = false;
-  netlink::change_link(host, other->index, change);
+  netlink::change_link(host, found.index, change);
   netlink::LinkChange rename;
   rename.name = link.name;
-  netlink::change_link(host, other->index, rename);
-  return *other;
+  netlink::change_link(host, found.index, rename);
 }
 
 void restore(netlink::Socket& host, const netlink::Link& found, const MovedLink& link) {
@@ -81,13 +98,15 @@ class Returns {
     for (const auto& client : state_.dhcp_clients) {
       attempt([&] { kill_dhcp_client(sysroot_, state_.vmid, client); });
     }
-    for (const auto& script : state_.down_scripts) attempt([&] { run_script(script); });
+    for (const auto& script : state_.down_scripts)
+      attempt([&] { run_down_script(state_, net_namespace_, script); });
     for (const auto& link : state_.moved_links) {
       attempt([&] { give_link_back(socket(), net_namespace_, link); });
     }
     for (const auto& port : state_.open_vswitch_ports) attempt([&] { delete_open_vswitch_port(port); });
-    for (const auto& [link, address] : state_.proxies) attempt([&] { delete_proxy(link, address); });
-    for (const auto& route : state_.loopback_routes) attempt([&] { delete_route(route); });
+    for (const auto& [link, address] : state_.proxies)
+      attempt([&] { delete_proxy(socket(), link, address); });
+    for (const auto& route : state_.loopback_routes) attempt([&] { delete_loopback_route(socket(), route); });
     return std::move(failures_);
   }
 
@@ -107,45 +126,38 @@ class Returns {
       failures_.emplace_back(error.what());
     }
   }
-
-  void run_script(const LinkScript& script) {
-    std::vector<std::string> environment = state_.hook_environment;
-    if (state_.init.pid > 0) environment.push_back(formatted("LXC_PID={}", state_.init.pid));
-    if (net_namespace_ >= 0) {
-      environment.push_back(formatted("LXC_NET_NS=/proc/{}/fd/{}", ::getpid(), net_namespace_));
-    }
-    run_hook(link_script_run(script, false, std::to_string(state_.vmid), std::move(environment)));
-  }
-
-  // ENOENT, ESRCH: somebody has taken it away already.
-  void delete_proxy(const std::string& name, const std::string& text) {
-    const auto link = netlink::find_link(socket(), name);
-    const auto address = netlink::parse_ip_address(text);
-    if (!link || !address) return;
-    try {
-      netlink::delete_neighbour_proxy(socket(), link->index, *address);
-    } catch (const Error& error) {
-      if (error.error_number() != ENOENT) throw;
-    }
-  }
-
-  void delete_route(const std::string& text) {
-    const auto route = netlink::parse_cidr(text);
-    if (!route) return;
-    constexpr int kLoopback = 1;
-    try {
-      netlink::delete_link_route(socket(), kLoopback, *route);
-    } catch (const Error& error) {
-      if (error.error_number() != ESRCH) throw;
-    }
-  }
 };
 
 }  // namespace
 
 void give_link_back(netlink::Socket& host, int net_namespace, const MovedLink& link) {
   if (net_namespace >= 0) move_out(net_namespace, link);
-  restore(host, find_at_home(host, link), link);
+  const netlink::Link found = find_at_home(host, link);
+  use_old_name(host, found, link);
+  restore(host, found, link);
+}
+
+void run_down_script(const ContainerState& state, int net_namespace, const LinkScript& script) {
+  std::vector<std::string> environment = state.hook_environment;
+  if (state.init.pid > 0) environment.push_back(formatted("LXC_PID={}", state.init.pid));
+  if (net_namespace >= 0) {
+    environment.push_back(formatted("LXC_NET_NS=/proc/{}/fd/{}", ::getpid(), net_namespace));
+  }
+  run_hook(link_script_run(script, false, std::to_string(state.vmid), std::move(environment)));
+}
+
+void delete_proxy(netlink::Socket& host, const std::string& name, const std::string& text) {
+  const auto link = netlink::find_link(host, name);
+  const auto address = netlink::parse_ip_address(text);
+  if (!link || !address) return;
+  ignoring(ENOENT, [&] { netlink::delete_neighbour_proxy(host, link->index, *address); });
+}
+
+void delete_loopback_route(netlink::Socket& host, const std::string& text) {
+  const auto route = netlink::parse_cidr(text);
+  if (!route) return;
+  constexpr int kLoopback = 1;
+  ignoring(ESRCH, [&] { netlink::delete_link_route(host, kLoopback, *route); });
 }
 
 bool has_links_to_return(const ContainerState& state) {

@@ -15,8 +15,16 @@ namespace hutch {
 // Moves a link back to the network namespace of the calling thread and of `host`, with its old name, MTU and
 // alternative names. `net_namespace` is the container's, -1 when it cannot be had any more: the kernel has
 // then given hardware back by itself, to the initial network namespace and under another name. Nothing to do
-// when it is back already. Throws ENODEV when it is nowhere.
+// when it is back already. Throws ENODEV when it is nowhere: a link inside that is not of the recorded kind
+// and permanent address is another one, whatever its name and index.
 void give_link_back(netlink::Socket& host, int net_namespace, const MovedLink& link);
+
+// Runs a script.down of the record; `net_namespace` as above. Throws when the script fails.
+void run_down_script(const ContainerState& state, int net_namespace, const LinkScript& script);
+// Take back what the record names: that `link` answers for `address` (ContainerState::proxies), and a route
+// over the loopback (ContainerState::loopback_routes). Nothing to do when somebody has done it already.
+void delete_proxy(netlink::Socket& host, const std::string& link, const std::string& address);
+void delete_loopback_route(netlink::Socket& host, const std::string& route);
 
 // Whether the end of this container needs return_links; and its network namespace while init dies
 // (HeldNamespaces, runtime/stop_hooks.h).

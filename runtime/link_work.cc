@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/ignoring.h"
 #include "base/text.h"
 #include "netlink/link.h"
 #include "netlink/stacked_link.h"
@@ -45,14 +46,6 @@ void require_setting(const std::string& path, const std::string& link, std::stri
   if (value && trim(*value) == "1") return;
   throw Error(formatted("'{}' has to be 1 for {} of link '{}'", path, why, link), 0,
               formatted("echo 1 > {}", path));
-}
-
-void ignoring(int accepted, const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    if (error.error_number() != accepted) throw;
-  }
 }
 
 }  // namespace
@@ -167,14 +160,15 @@ void LinkWork::perform(const host::ProxyLink& step) {
   for (const auto& text : step.link.addresses) {
     const auto address = address_of(text);
     netlink::add_neighbour_proxy(socket(), index, address);
-    push_undo_("let " + step.answering + " answer no more for " + address.text(),
-               [this, index, address] { netlink::delete_neighbour_proxy(socket(), index, address); });
+    push_undo_(
+        "let " + step.answering + " answer no more for " + address.text(),
+        [this, answering = step.answering, address] { delete_proxy(socket(), answering, address.text()); });
     if (step.link.kind != Kind::ipvlan) continue;
     const netlink::Cidr route{address, address.family == AF_INET ? 32U : 128U};
     constexpr int kLoopback = 1;
     netlink::add_link_route(socket(), kLoopback, route);
     push_undo_("delete the route to " + address.text(),
-               [this, route] { netlink::delete_link_route(socket(), kLoopback, route); });
+               [this, route] { delete_loopback_route(socket(), route.text()); });
   }
 }
 

@@ -86,12 +86,26 @@ Field list_field(std::string_view key, std::vector<std::string> ContainerState::
           }};
 }
 
+// Before the alternative names, and not in records of older versions: "is:veth/", "is:/BC:24:11:00:00:01".
+// Links of those are taken for hardware without an address of its own.
+constexpr std::string_view kIdentity = "is:";
+
+bool parse_identity(std::string_view word, MovedLink& link) {
+  if (!word.starts_with(kIdentity)) return false;
+  word.remove_prefix(kIdentity.size());
+  const auto slash = word.find('/');
+  link.kind = word.substr(0, slash);
+  if (slash != std::string_view::npos) link.permanent_mac = word.substr(slash + 1);
+  return true;
+}
+
 Field moved_links_field() {
   return {"moved-link",
           [](const ContainerState& state, std::string& text) {
             for (const auto& link : state.moved_links) {
               std::string value = formatted("{} {} {} {} {}", link.name, link.index, link.inside_name,
                                             link.inside_index, link.mtu);
+              value += formatted(" {}{}/{}", kIdentity, link.kind, link.permanent_mac);
               for (const auto& name : link.alternative_names) value += " " + name;
               line(text, "moved-link", value);
             }
@@ -105,7 +119,8 @@ Field moved_links_field() {
             }
             link.name = words[0];
             link.inside_name = words[2];
-            link.alternative_names.assign(words.begin() + 5, words.end());
+            const bool identified = words.size() > 5 && parse_identity(words[5], link);
+            link.alternative_names.assign(words.begin() + (identified ? 6 : 5), words.end());
             state.moved_links.push_back(std::move(link));
             return true;
           }};

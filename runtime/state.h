@@ -43,6 +43,10 @@ struct MovedLink {
   int inside_index = 0;     // 0: not known
   std::uint32_t mtu = 0;    // bytes, on the host
   std::vector<std::string> alternative_names;
+  // By what it is known again among links that the container's root can make, rename and number as he likes:
+  // hardware has no kind, and an address that nobody can change.
+  std::string kind;           // netlink::Link
+  std::string permanent_mac;  // netlink::Link
 
   bool operator==(const MovedLink&) const = default;
 };

@@ -1,9 +1,11 @@
 #include "runtime/link_hot_plug.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/format.h"
 #include "base/process.h"
 #include "netlink/link.h"
@@ -247,6 +249,65 @@ TEST_F(LinkHotPlugTest, VlansFollowOnAVlanAwareBridge) {
   EXPECT_THAT(shown, HasSubstr("21"));
   change(to, from);
   EXPECT_TRUE(pings(inner_address()));
+}
+
+TEST_F(LinkHotPlugTest, ARenamedMacvlanIsNotSaidToBeGone) {
+  make_other_bridge();
+  start();
+  LinkSpec link;
+  link.kind = LinkSpec::Kind::macvlan;
+  link.name = "mac0";
+  link.lower = other_bridge_;
+  try {
+    add(link);
+  } catch (const Error& error) {
+    if (error.error_number() != EOPNOTSUPP) throw;
+    GTEST_SKIP() << "probe: this kernel has no macvlan";
+  }
+  sh("ip link set mac0 down; ip link set mac0 name mine");
+  try {
+    remove_link(sysroot(), state(), link);
+    ADD_FAILURE() << "said to be gone";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.error_number(), ENODEV);
+    EXPECT_THAT(error.what(), HasSubstr("'mac0'"));
+  }
+  sh("ip link set mine name mac0");
+  remove_link(sysroot(), state(), link);
+  EXPECT_THAT(sh("ip link"), Not(HasSubstr("mac0")));
+}
+
+TEST_F(LinkHotPlugTest, ALinkTakesItsScriptAndItsProxiesAlong) {
+  start();
+  LinkSpec link = link_on(make_bridge());
+  link.proxy_neighbours = true;
+  link.script_down = {formatted("sh -c 'echo ran >> {}/down' sh", directory()), {"test.conf", 6}};
+  write_kernel_file(AT_FDCWD, formatted("/proc/sys/net/ipv4/conf/{}/forwarding", link.bridge), "1");
+  add(link);
+  EXPECT_THAT(run_checked({"ip", "neigh", "show", "proxy"}).out, HasSubstr(inner_address()));
+  remove_link(sysroot(), state(), link);
+  EXPECT_THAT(run_checked({"ip", "neigh", "show", "proxy"}).out, Not(HasSubstr(inner_address())));
+  EXPECT_THAT(state().proxies, IsEmpty());
+  EXPECT_THAT(state().down_scripts, IsEmpty());
+  EXPECT_EQ(read_file_if_exists(AT_FDCWD, directory() + "/down").value_or("nothing"), "ran\n");
+  kill();
+  EXPECT_EQ(read_file_if_exists(AT_FDCWD, directory() + "/down").value_or("nothing"), "ran\n");
+}
+
+TEST_F(LinkHotPlugTest, APatternsLinkComesBack) {
+  start();
+  LinkSpec link;
+  link.kind = LinkSpec::Kind::phys;
+  link.name = "lan0";
+  const std::string wire = formatted("hbwire{}", vmid());
+  link.lower = wire.substr(0, wire.size() - 1) + "+";
+  run_checked({"ip", "link", "add", wire, "type", "veth", "peer", "name", formatted("hbfar{}", vmid())});
+  add(link);
+  EXPECT_FALSE(on_host(wire));
+  remove_link(sysroot(), state(), link);
+  EXPECT_TRUE(on_host(wire));
+  EXPECT_THAT(state().moved_links, IsEmpty());
+  run_program({"ip", "link", "delete", formatted("hbfar{}", vmid())});
 }
 
 TEST_F(LinkHotPlugTest, NothingIsPluggedIntoADeadContainer) {

@@ -128,6 +128,16 @@ TEST_F(LinksTest, ARenamedPhysicalLinkComesBack) {
   EXPECT_TRUE(on_host(wire_));
 }
 
+TEST_F(LinksTest, ALinkOfTheContainersStaysInside) {
+  add_wire();
+  start();
+  const MovedLink moved = state().moved_links.at(0);
+  sh(formatted("ip link delete lan0; ip link add lan0 index {} type dummy", moved.inside_index));
+  ASSERT_THAT(sh("ip link show lan0"), StartsWith(formatted("{}:", moved.inside_index)));
+  kill();
+  EXPECT_FALSE(on_host(wire_));
+}
+
 TEST_F(LinksTest, APhysicalLinkComesBackFromAFailedStart) {
   add_wire();
   spec.init.argv = {"/bin/missing"};

@@ -100,10 +100,11 @@ TEST(OpenVswitchCommand, NamesTagTrunksAndMtu) {
   link.tag = 5;
   link.trunks = {{6, 8}, {10, 10}};
   link.mtu = 1400;
-  EXPECT_THAT(open_vswitch_command(plan_plug(link, &kOpenVswitch)),
-              ElementsAre("ovs-vsctl", "--if-exists", "del-port", "veth100i0", "--", "add-port", "vmbr0",
-                          "veth100i0", "tag=5", "trunks=6,7,8,10", "vlan_mode=native-untagged", "--", "set",
-                          "Interface", "veth100i0", "mtu_request=1400"));
+  EXPECT_THAT(
+      open_vswitch_command(plan_plug(link, &kOpenVswitch)),
+      ElementsAre("ovs-vsctl", "--timeout=10", "--if-exists", "del-port", "veth100i0", "--", "add-port",
+                  "vmbr0", "veth100i0", "tag=5", "trunks=6,7,8,10", "vlan_mode=native-untagged", "--", "set",
+                  "Interface", "veth100i0", "mtu_request=1400"));
   link.tag.reset();
   link.trunks.clear();
   link.no_untagged = true;
@@ -135,7 +136,11 @@ TEST(CheckLink, RefusesWhatTheHostCannotHave) {
 TEST(RecordLink, NamesWhatHasToBeGivenBack) {
   HostFacts facts;
   facts.bridges["vmbr0"] = kOpenVswitch;
-  facts.lower_links["eth+"] = {.index = 9, .name = "eth3", .mtu = 9000, .alternative_names = {"lan"}};
+  facts.lower_links["eth+"] = {.index = 9,
+                               .name = "eth3",
+                               .mtu = 9000,
+                               .alternative_names = {"lan"},
+                               .permanent_mac = "BC:24:11:00:00:01"};
   LinkSpec phys;
   phys.kind = LinkSpec::Kind::phys;
   phys.name = phys.lower = "eth+";
@@ -147,7 +152,8 @@ TEST(RecordLink, NamesWhatHasToBeGivenBack) {
   const LinkPlanContext context{"100", {"LXC_NAME=100"}, 1};
   record_link(phys, facts, context, state);
   record_link(proxied, facts, context, state);
-  EXPECT_THAT(state.moved_links, ElementsAre(MovedLink{"eth3", 9, "eth3", 0, 9000, {"lan"}}));
+  EXPECT_THAT(state.moved_links,
+              ElementsAre(MovedLink{"eth3", 9, "eth3", 0, 9000, {"lan"}, "", "BC:24:11:00:00:01"}));
   ASSERT_EQ(state.down_scripts.size(), 1U);
   EXPECT_EQ(state.down_scripts[0].parent, "eth3");
   EXPECT_THAT(state.hook_environment, ElementsAre("LXC_NAME=100"));
@@ -155,7 +161,14 @@ TEST(RecordLink, NamesWhatHasToBeGivenBack) {
   EXPECT_THAT(state.proxies, ElementsAre(std::pair<std::string, std::string>{"vmbr0", "10.0.0.5"},
                                          std::pair<std::string, std::string>{"vmbr0", "fd00::5"}));
   // The record carries all of it.
-  EXPECT_EQ(parse_state(print_state(state), "state"), state);
+  const std::string record = print_state(state);
+  EXPECT_EQ(parse_state(record, "state"), state);
+  // One of a version that did not know the link's identity.
+  const std::string identity = " is:/BC:24:11:00:00:01";
+  const auto at = record.find(identity);
+  ASSERT_NE(at, std::string::npos);
+  state.moved_links[0].permanent_mac.clear();
+  EXPECT_EQ(parse_state(std::string(record).erase(at, identity.size()), "state"), state);
 }
 
 TEST(LinkScriptRun, HasTheWordsOfItsType) {
