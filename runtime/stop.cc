@@ -75,8 +75,10 @@ void send(int pidfd, int signal, const ContainerState& state) {
   }
 }
 
+// A start that died early has recorded none, and may have made that of most containers.
 cgroupv2::Group group_of(const ContainerState& state) {
-  return {cgroupv2::detect_layout(), state.cgroup, state.inner_group()};
+  return {cgroupv2::detect_layout(), state.cgroup.empty() ? formatted("lxc/{}", state.vmid) : state.cgroup,
+          state.inner_group()};
 }
 
 // The supervisor itself may be the caller: then it has to leave first.
@@ -185,7 +187,6 @@ void clean_up_dead(const Sysroot& sysroot, std::uint32_t vmid, HeldNamespaces na
   if (!record) record = read_unpublished_state(sysroot, vmid);
   // It may have died before it wrote anything: the names are still known.
   ContainerState state = record.value_or(ContainerState{});
-  if (state.cgroup.empty()) state.cgroup = formatted("lxc/{}", vmid);
   state.vmid = vmid;
   if (const auto supervisor = open_process(state.supervisor)) {
     require_end(supervisor->get(), state);
