@@ -49,7 +49,7 @@ bool wait_for_end(int pidfd, Clock::time_point deadline) {
   }
 }
 
-// `patient`: for ever, because hooks may take their time.
+// `patient`: for ever, because hooks may take their time, and so may the removal of volumes.
 void require_end(int supervisor, const ContainerState& state, bool patient = false) {
   if (wait_for_end(supervisor, patient ? Clock::time_point::max() : Clock::now() + kCleanUpTimeout)) return;
   throw Error(formatted("the supervisor of CT {} (pid {}) does not finish cleaning up", state.vmid,
@@ -63,7 +63,7 @@ void clean_up_dead(const Sysroot& sysroot, std::uint32_t vmid, HeldNamespaces na
 // very container: who waits without the lock may find that the next start has begun.
 void wait_for_clean_up(const Sysroot& sysroot, const ContainerState& state,
                        const std::optional<UniqueFd>& supervisor, HeldNamespaces namespaces = {}) {
-  if (supervisor) require_end(supervisor->get(), state, has_end_hooks(state));
+  if (supervisor) require_end(supervisor->get(), state, has_end_hooks(state) || state.ephemeral);
   const auto left = read_state(sysroot, state.vmid);
   if (left && left->init == state.init) clean_up_dead(sysroot, state.vmid, std::move(namespaces));
 }
