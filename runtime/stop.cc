@@ -141,7 +141,7 @@ void give_back_links(const Sysroot& sysroot, const ContainerState& state, const 
 // Its last lines are to be in the log when the container is told to be gone.
 void wait_for_console_watch(const ContainerState& state) {
   const auto watch = open_process(state.console_watch);
-  if (watch) wait_for_end(watch->get(), Clock::now() + kWatchTimeout);
+  if (watch && !wait_for_end(watch->get(), Clock::now() + kWatchTimeout)) send(watch->get(), SIGKILL, state);
 }
 
 // False when a post-stop hook has failed.
