@@ -268,8 +268,8 @@ std::optional<EndedContainer> clean_up_as_supervisor(const Sysroot& sysroot, std
   const cgroupv2::Group group = group_of(*state);
   if (!state->cgroup_monitor.empty()) leave_monitor_group(*state, group.layout());
   const bool kept = path_exists(AT_FDCWD, state_directory(sysroot, vmid) + "/" + kKeepEphemeral);
-  HeldNamespaces namespaces;
-  if (has_end_hooks(*state) || has_links_to_return(*state)) namespaces = HeldNamespaces::inherited();
+  // Whatever the record says by now: what is inherited must not get into the next start's hooks.
+  HeldNamespaces namespaces = HeldNamespaces::inherited();
   leave_volumes(*state, namespaces.supervisor_mounts());
   give_back_links(sysroot, *state, namespaces);
   EndedContainer ended{std::move(*state)};
