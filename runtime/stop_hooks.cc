@@ -174,14 +174,12 @@ bool StopHooks::run_list(HookPhase phase, const HookSpec::List& list, bool with_
   return true;
 }
 
-bool StopHooks::run_hookscript() {
-  if (state_.hookscript.empty()) return true;
+void StopHooks::run_hookscript() {
+  if (state_.hookscript.empty()) return;
   try {
     hutch::run_hookscript(state_.hookscript, state_.vmid, "post-stop");
-    return true;
   } catch (const Error& error) {
     report(error.what());
-    return false;
   }
 }
 
