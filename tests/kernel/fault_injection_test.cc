@@ -15,6 +15,7 @@
 #include "base/files.h"
 #include "base/format.h"
 #include "base/process.h"
+#include "cgroupv2/group.h"
 #include "runtime/apparmor.h"
 #include "tests/kernel/container_fixture.h"
 
