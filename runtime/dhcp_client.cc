@@ -45,6 +45,10 @@ void run_inside(const ProcessIdentity& init, const std::vector<std::string>& com
   options.before_exec = [&] {
     check(::setns(net.get(), CLONE_NEWNET), "cannot enter the container's network namespace");
     check(::setns(uts.get(), CLONE_NEWUTS), "cannot enter the container's UTS namespace");
+    // A start with hooks has some blocked.
+    sigset_t none;
+    ::sigemptyset(&none);
+    check(::sigprocmask(SIG_SETMASK, &none, nullptr), "cannot unblock signals");
   };
   run_checked(command, options);
 }

@@ -69,7 +69,9 @@ void StartExecutor::prepare_for(const StartPlan& plan) {
   const bool hooks = has_inner_hooks(spec) || has_end_hooks(spec) ||
                      !spec.hooks.of(HookPhase::pre_start).empty() ||
                      !spec.hooks.of(HookPhase::start_host).empty();
-  if (hooks && !signals_) signals_.emplace();
+  if (!hooks || signals_) return;
+  signals_.emplace();
+  links_.set_signals(signals_->fd());
 }
 
 bool StartExecutor::wants_debug() const {

@@ -115,6 +115,7 @@ class StartExecutor {
   UniqueFd hook_log_;     // what hooks inside have printed
   UniqueFd hook_errors_;  // on standard error
   ConsoleFiles console_files_;
+  bool group_made_ = false;
   ContainerState record_;            // as it was written last
   std::vector<UniqueFd> terminals_;  // masters of the container's ptys, by HandedFd
   std::mutex undo_mutex_;            // both lanes register undos

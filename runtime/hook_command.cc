@@ -32,8 +32,9 @@ std::string quoted(std::string_view word) {
 
 // A start or clean-up may have signals blocked, and a shell would hand that on. A hook is of no use when who
 // waits for it is killed: somebody else cleans up then.
-void prepare_process(int mounts) {
+void prepare_process(int mounts, pid_t starter) {
   check(::prctl(PR_SET_PDEATHSIG, SIGTERM), "cannot ask for a signal when the parent dies");
+  if (::getppid() != starter) throw Error("the starter has ended", ESRCH);
   if (mounts >= 0) check(::setns(mounts, CLONE_NEWNS), "cannot enter the supervisor's mount namespace");
   check(::chdir("/"), "cannot change to '/'");
   sigset_t none;
@@ -71,7 +72,7 @@ std::string run_hook(const HookCommand& hook) {
   options.out_limit = kHookOutputLimit;
   options.until_exit = true;
   options.signals = hook.signals;
-  options.before_exec = [&hook] { prepare_process(hook.mounts); };
+  options.before_exec = [&hook, starter = ::getpid()] { prepare_process(hook.mounts, starter); };
   ProgramResult result;
   try {
     result = run_program({"/bin/sh", "-c", hook_command_line(hook)}, options);

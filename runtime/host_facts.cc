@@ -169,12 +169,6 @@ void look_for_gateways(const LinkSpec& link, HostFacts& facts) {
 
 }  // namespace
 
-std::optional<BridgeFacts> bridge_facts(const std::string& name) {
-  if (auto seen = glance_at_bridge(name)) return seen;
-  netlink::Socket socket;
-  return ask_about_bridge(socket, name);
-}
-
 void gather_link_facts(const std::vector<LinkSpec>& links, HostFacts& facts) {
   std::optional<netlink::Socket> socket;
   const auto netlink_socket = [&]() -> netlink::Socket& { return socket ? *socket : socket.emplace(); };

@@ -67,8 +67,6 @@ struct HostFacts {
   std::optional<uid_t> rootfs_owner;
 };
 
-// What is known about one bridge; nothing when it does not exist.
-std::optional<BridgeFacts> bridge_facts(const std::string& name);
 // The facts about the links of `spec` alone, into `facts`.
 void gather_link_facts(const std::vector<LinkSpec>& links, HostFacts& facts);
 

@@ -95,6 +95,7 @@ void StartExecutor::perform(const host::MakeStateDirectory&) {
 
 void StartExecutor::perform(const host::CreateCgroup& step) {
   group_->create_unified(step.writes);
+  group_made_ = true;
   push_undo("remove cgroup " + group_->path(), [this] {
     cgroupv2::kill_all(group_->directory());
     group_->remove(kKillTimeout);
@@ -410,6 +411,8 @@ void StartExecutor::perform(const host::SetRlimit& step) {
 
 void StartExecutor::perform(const host::WriteState&) {
   ContainerState state = plan_->state;
+  // A group that the config names may be somebody else's until it is made.
+  if (!group_made_ && !plan_->spec.cgroup_paths.container.empty()) state.cgroup.clear();
   const auto supervisor = identify_process(supervisor_->pid());
   if (!supervisor) throw Error("the supervisor was killed");
   supervisor_identity_ = *supervisor;

@@ -200,7 +200,10 @@ void LinkWork::perform(const host::RunLinkScripts& step) {
       run_hook(link_script_run(down, false, container, environment));
     });
   }
-  if (step.up) run_hook(link_script_run(*step.up, true, step.container, environment));
+  if (!step.up) return;
+  HookCommand hook = link_script_run(*step.up, true, step.container, environment);
+  hook.signals = signals_;
+  run_hook(hook);
 }
 
 netlink::InterfaceSetup interface_setup(const LinkSpec& link) {

@@ -21,6 +21,8 @@ class LinkWork {
 
   // The first process, whose network namespace the links go to.
   void set_container(pid_t init) { init_ = init; }
+  // For up scripts: as HookCommand's.
+  void set_signals(int fd) { signals_ = fd; }
 
   void perform(const host::CreateLink& step);
   void perform(const host::PlugLink& step);
@@ -39,6 +41,7 @@ class LinkWork {
  private:
   PushUndo push_undo_;
   pid_t init_ = -1;
+  int signals_ = -1;
   std::optional<netlink::Socket> socket_;
   UniqueFd net_namespace_;
   std::vector<MovedLink> moved_;

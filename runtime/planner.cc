@@ -62,6 +62,9 @@ void HostPlanner::ahead() {
   }
   add(host::CreateCgroup{writes}, formatted("create cgroup {} and {}", group_, inner_), "remove",
       spec_.cgroup_paths.origin);
+  if (!spec_.cgroup_paths.container.empty()) {
+    add(host::WriteState{}, "add the cgroup to the state record", "", spec_.cgroup_paths.origin);
+  }
   if (!spec_.hooks.of(HookPhase::stop).empty()) promise_hooks(HookPhase::stop);
   if (!spec_.cgroup_paths.monitor.empty()) {
     add(host::MoveSupervisor{}, formatted("move the supervisor into cgroup {}", spec_.cgroup_paths.monitor),

@@ -218,6 +218,10 @@ int exec_proxy(const SeccompProxySetup& setup, char* const* argv) {
   // Not in the start's private mount namespace, which is to vanish with the container.
   if (setup.mounts >= 0 && ::setns(setup.mounts, CLONE_NEWNS) < 0) return errno;
   if (::setsid() < 0) return errno;
+  // A start with hooks has some blocked.
+  sigset_t none;
+  ::sigemptyset(&none);
+  if (::sigprocmask(SIG_SETMASK, &none, nullptr) < 0) return errno;
   ::execv("/proc/self/exe", argv);
   return errno;
 }

@@ -56,7 +56,8 @@ struct ContainerState {
   std::uint32_t vmid = 0;
   ProcessIdentity init;
   ProcessIdentity supervisor;
-  std::string cgroup;                   // "lxc/100", relative to each hierarchy
+  // "lxc/100", relative to each hierarchy; empty in the record of a start that has made none.
+  std::string cgroup;
   std::vector<std::string> host_links;  // "veth100i0"
   // What else a stop has to do about links (runtime/link_return.h).
   std::vector<MovedLink> moved_links;

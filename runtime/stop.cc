@@ -49,7 +49,7 @@ bool wait_for_end(int pidfd, Clock::time_point deadline) {
   }
 }
 
-// `patient`: for ever, because hooks may take their time.
+// `patient`: for ever, because hooks may take their time, and so may the removal of volumes.
 void require_end(int supervisor, const ContainerState& state, bool patient = false) {
   if (wait_for_end(supervisor, patient ? Clock::time_point::max() : Clock::now() + kCleanUpTimeout)) return;
   throw Error(formatted("the supervisor of CT {} (pid {}) does not finish cleaning up", state.vmid,
@@ -63,7 +63,7 @@ void clean_up_dead(const Sysroot& sysroot, std::uint32_t vmid, HeldNamespaces na
 // very container: who waits without the lock may find that the next start has begun.
 void wait_for_clean_up(const Sysroot& sysroot, const ContainerState& state,
                        const std::optional<UniqueFd>& supervisor, HeldNamespaces namespaces = {}) {
-  if (supervisor) require_end(supervisor->get(), state, has_end_hooks(state));
+  if (supervisor) require_end(supervisor->get(), state, has_end_hooks(state) || state.ephemeral);
   const auto left = read_state(sysroot, state.vmid);
   if (left && left->init == state.init) clean_up_dead(sysroot, state.vmid, std::move(namespaces));
 }
@@ -75,8 +75,10 @@ void send(int pidfd, int signal, const ContainerState& state) {
   }
 }
 
+// A start that died early has recorded none, and may have made that of most containers.
 cgroupv2::Group group_of(const ContainerState& state) {
-  return {cgroupv2::detect_layout(), state.cgroup, state.inner_group()};
+  return {cgroupv2::detect_layout(), state.cgroup.empty() ? formatted("lxc/{}", state.vmid) : state.cgroup,
+          state.inner_group()};
 }
 
 // The supervisor itself may be the caller: then it has to leave first.
@@ -139,7 +141,7 @@ void give_back_links(const Sysroot& sysroot, const ContainerState& state, const 
 // Its last lines are to be in the log when the container is told to be gone.
 void wait_for_console_watch(const ContainerState& state) {
   const auto watch = open_process(state.console_watch);
-  if (watch) wait_for_end(watch->get(), Clock::now() + kWatchTimeout);
+  if (watch && !wait_for_end(watch->get(), Clock::now() + kWatchTimeout)) send(watch->get(), SIGKILL, state);
 }
 
 // False when a post-stop hook has failed.
@@ -185,7 +187,6 @@ void clean_up_dead(const Sysroot& sysroot, std::uint32_t vmid, HeldNamespaces na
   if (!record) record = read_unpublished_state(sysroot, vmid);
   // It may have died before it wrote anything: the names are still known.
   ContainerState state = record.value_or(ContainerState{});
-  if (state.cgroup.empty()) state.cgroup = formatted("lxc/{}", vmid);
   state.vmid = vmid;
   if (const auto supervisor = open_process(state.supervisor)) {
     require_end(supervisor->get(), state);
@@ -267,8 +268,8 @@ std::optional<EndedContainer> clean_up_as_supervisor(const Sysroot& sysroot, std
   const cgroupv2::Group group = group_of(*state);
   if (!state->cgroup_monitor.empty()) leave_monitor_group(*state, group.layout());
   const bool kept = path_exists(AT_FDCWD, state_directory(sysroot, vmid) + "/" + kKeepEphemeral);
-  HeldNamespaces namespaces;
-  if (has_end_hooks(*state) || has_links_to_return(*state)) namespaces = HeldNamespaces::inherited();
+  // Whatever the record says by now: what is inherited must not get into the next start's hooks.
+  HeldNamespaces namespaces = HeldNamespaces::inherited();
   leave_volumes(*state, namespaces.supervisor_mounts());
   give_back_links(sysroot, *state, namespaces);
   EndedContainer ended{std::move(*state)};

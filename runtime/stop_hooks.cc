@@ -123,8 +123,13 @@ StopHooks::StopHooks(const Sysroot& sysroot, const ContainerState& state, HeldNa
 bool StopHooks::claim(const char* phase) {
   const std::string path = formatted("{}/{}-hooks", state_directory(sysroot_, state_.vmid), phase);
   const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  // A start that has failed has removed its directory, or never made it.
-  return file || errno == ENOENT;
+  if (file) return true;
+  const int error = errno;
+  if (error == EEXIST) return false;
+  // ENOENT: a start that has failed has removed its directory, or never made it. Without the mark hooks may
+  // run twice, which is better than never.
+  if (error != ENOENT) report(Error(formatted("cannot create '{}'", path), error).what());
+  return true;
 }
 
 void StopHooks::run_stop() {
@@ -169,14 +174,12 @@ bool StopHooks::run_list(HookPhase phase, const HookSpec::List& list, bool with_
   return true;
 }
 
-bool StopHooks::run_hookscript() {
-  if (state_.hookscript.empty()) return true;
+void StopHooks::run_hookscript() {
+  if (state_.hookscript.empty()) return;
   try {
     hutch::run_hookscript(state_.hookscript, state_.vmid, "post-stop");
-    return true;
   } catch (const Error& error) {
     report(error.what());
-    return false;
   }
 }
 

@@ -74,7 +74,7 @@ class StopHooks {
 
   bool claim(const char* phase);
   bool run_list(HookPhase phase, const HookSpec::List& list, bool with_namespaces);
-  bool run_hookscript();
+  void run_hookscript();
   void report(const std::string& failure) const;
 };
 

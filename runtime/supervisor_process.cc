@@ -151,11 +151,11 @@ class SupervisorProcess {
     JoinRequest& join = *supervisor.birth_.join;
     // Whoever is root of the namespaces may trace a process in them that is dumpable, and this is the memory
     // of one with the host's rights.
-    join.result = raw(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
-    for (std::uint32_t at = 0; at < join.count && join.result == 0; ++at) {
-      join.result = raw(SYS_setns, supervisor.received_[at + 1], join.flags[at]);
+    long result = raw(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+    for (std::uint32_t at = 0; at < join.count && result == 0; ++at) {
+      result = raw(SYS_setns, supervisor.received_[at + 1], join.flags[at]);
     }
-    if (join.result == 0) join.result = sys::raw_clone3(join.first, &run_first_process, self);
+    join.result = result == 0 ? sys::raw_clone3(join.first, &run_first_process, self) : result;
     exit(0);
   }
 
@@ -167,6 +167,7 @@ class SupervisorProcess {
     join.first.flags |= CLONE_PARENT;
     join.first.exit_signal = 0;  // the joining process's (clone(2), CLONE_PARENT)
     join.first.pidfd = reinterpret_cast<std::uintptr_t>(&join.pidfd);
+    join.result = -ESRCH;  // of a joining process that is killed
     clone_args args{};
     args.flags = CLONE_FILES | (join.own_memory ? 0UL : static_cast<unsigned long>(CLONE_VM));
     args.exit_signal = SIGCHLD;
