@@ -87,7 +87,7 @@ std::string read_fd(int fd, std::string_view what, std::size_t limit) {
 
 namespace {
 
-// Reads what an O_PATH descriptor stands for. Opening a pipe or a device that a guest put in the place of a
+// Reads what an O_PATH descriptor stands for. Opening a pipe or a device that stands in the place of a
 // file would hang or have effects, so only a regular file is opened.
 std::string read_located(const UniqueFd& located, const std::string& path) {
   struct stat status {};
@@ -114,6 +114,10 @@ std::optional<std::string> read_file_if_exists(int dirfd, const std::string& pat
   const auto fd = open_if_exists(dirfd, path, guest ? O_PATH : O_RDONLY | O_NOCTTY, resolve);
   if (!fd) return std::nullopt;
   return guest ? read_located(*fd, path) : read_fd(fd->get(), path);
+}
+
+std::string read_regular_file(const std::string& path) {
+  return read_located(open_file(AT_FDCWD, path, O_PATH), path);
 }
 
 void write_fd(int fd, std::string_view content, std::string_view what) {

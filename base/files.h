@@ -42,6 +42,9 @@ std::string read_fd(int fd, std::string_view what, std::size_t limit = 64U << 20
 std::string read_file(int dirfd, const std::string& path, Resolve resolve = Resolve::host);
 std::optional<std::string> read_file_if_exists(int dirfd, const std::string& path,
                                                Resolve resolve = Resolve::host);
+// A file of the host's that somebody names, walked as the host walks paths. Only a regular file is opened:
+// EISDIR for a directory, EINVAL for pipes, devices and sockets, which would hang or act.
+std::string read_regular_file(const std::string& path);
 
 // Writes everything, repeating short writes.
 void write_fd(int fd, std::string_view content, std::string_view what);

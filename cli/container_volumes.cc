@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "cli/lowering_context.h"
 #include "config/lower.h"
 #include "storage/dir_storage.h"
 
@@ -32,10 +33,12 @@ IdMap id_map_of(const config::Section& options, std::uint32_t vmid) {
     probe.main.set(key, value);
   }
   if (const auto unprivileged = options.get("unprivileged")) probe.main.set("unprivileged", *unprivileged);
-  for (const auto& entry : options.raw) {
+  const config::LoweringContext context{
+      .vmid = vmid, .read_file = read_regular_file, .list_directory = directory_names};
+  for (const auto& entry : config::expanded_entries(options, context)) {
     if (entry.key == "lxc.idmap" || entry.key == "lxc.id_map") probe.main.raw.push_back(entry);
   }
-  return config::lower(probe, {.vmid = vmid}).spec.id_map;
+  return config::lower(probe, context).spec.id_map;
 }
 
 Owner root_on_disk(const IdMap& id_map, const config::VolumeOption& volume) {

@@ -17,7 +17,8 @@
 namespace hutch::cli {
 
 // The id map that these options give a container; empty: privileged. Nothing but `unprivileged` and the raw
-// lxc.idmap lines counts.
+// lxc.idmap lines, those of included files too, counts. Throws Error with the line of an include that cannot
+// be read.
 IdMap id_map_of(const config::Section& options, std::uint32_t vmid);
 
 // The ids that the container's root has on the disk of this volume. Throws when it has none.

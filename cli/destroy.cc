@@ -1,7 +1,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <map>
 #include <optional>
@@ -15,6 +14,7 @@
 #include "cli/destruction.h"
 #include "cli/lowering_context.h"
 #include "config/lower.h"
+#include "config/lowering.h"
 #include "config/property_formats.h"
 #include "config/volume_references.h"
 #include "runtime/container_hooks.h"
@@ -99,24 +99,32 @@ void remove_run_files(CommandContext& context, std::uint32_t vmid) {
   remove_file(context.sysroot().path(formatted("etc/pve/firewall/{}.fw", vmid)));
 }
 
-// lxc.rootfs.managed: 0, with which LXC, too, touches neither the storage nor the config.
-void refuse_unmanaged(const config::ContainerConfig& config) {
-  const auto& raw = config.main.raw;
-  const auto last = std::find_if(raw.rbegin(), raw.rend(),
-                                 [](const auto& entry) { return entry.key == "lxc.rootfs.managed"; });
-  if (last == raw.rend() || last->value != "0") return;
+// lxc.rootfs.managed: 0, with which LXC, too, touches neither the storage nor the config. Where it cannot be
+// known the volumes are not freed.
+void refuse_unmanaged(const Sysroot& sysroot, const config::ContainerConfig& config) {
+  std::optional<config::RawEntry> last;
+  try {
+    last = config::last_entry(config, make_lowering_context(sysroot, config.vmid), "lxc.rootfs.managed");
+  } catch (const Error& error) {
+    throw error.with_context(
+        formatted("can't remove CT {} - whether its root file system is managed here is unknown; "
+                  "correct or remove the include",
+                  config.vmid));
+  }
+  // Empty is the default: managed.
+  if (!last || last->value.empty() || config::c_number(*last) != 0) return;
   throw Error(formatted("can't remove CT {} - its root file system is not managed here", config.vmid), 0,
               "remove the line lxc.rootfs.managed first", last->origin);
 }
 
-void refuse(const config::ContainerConfig& config) {
+void refuse(const Sysroot& sysroot, const config::ContainerConfig& config) {
   // Left by a destroy that failed half-way: this is how to finish it.
   check_config_lock(config, "destroyed");
   if (config.main.boolean_or("protection", false)) {
     throw Error(formatted("can't remove CT {} - protection mode enabled", config.vmid), 0,
                 "unset 'protection' in its config first", config.main.origin_of("protection"));
   }
-  refuse_unmanaged(config);
+  refuse_unmanaged(sysroot, config);
 }
 
 void stop_if_running(CommandContext& context) {
@@ -158,7 +166,7 @@ void destroy_stopped(CommandContext& context, const ConfigStore& store, std::uin
   if (!store.exists(vmid)) return;
   // Read again: another command may have changed it before the lock was ours.
   auto config = load_config(context, store, vmid, false);
-  refuse(config);
+  refuse(context.sysroot(), config);
   if (find_running(context.sysroot(), vmid)) {
     throw Error(formatted("unable to destroy CT {} - it was started meanwhile", vmid));
   }
@@ -189,7 +197,7 @@ void destroy_ephemeral(CommandContext& context, const ConfigStore& store, std::u
 int command_destroy(CommandContext& context) {
   const ConfigStore store(context.sysroot());
   const std::uint32_t vmid = context.vmid();
-  refuse(load_config(context, store, vmid));
+  refuse(context.sysroot(), load_config(context, store, vmid));
   stop_if_running(context);
   context.enter_worker();
 

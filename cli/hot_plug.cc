@@ -51,6 +51,19 @@ std::vector<Batch> batches_of(const std::vector<PendingChange>& changes, LiveEff
   return batches;
 }
 
+// The kernel's own directories of a container that runs.
+constexpr std::string_view kKernelDirectories[] = {"dev", "proc", "sys"};
+
+void refuse_kernel_directory(const PendingChange& change) {
+  const std::string path = config::parse_mount_point(*change.to).mp;
+  for (const auto component : split(path, '/')) {
+    if (component.empty() || component == ".") continue;
+    if (std::ranges::find(kKernelDirectories, component) == std::end(kKernelDirectories)) return;
+    throw Error(formatted("'{}' would cover the running container's own", path), 0,
+                "set it while the container is stopped");
+  }
+}
+
 class HotPlug {
  public:
   HotPlug(CommandContext& context, const ContainerState& state, config::ContainerConfig& config,
@@ -123,6 +136,7 @@ class HotPlug {
   }
 
   void plug_volume(PendingChange& entry) {
+    refuse_kernel_directory(entry);
     prepare_change(config_, entry, volumes_, undo_);
     const auto spec = spec_with(entry);
     const auto volume = std::find_if(spec.mount_points.begin(), spec.mount_points.end(),

@@ -21,10 +21,14 @@ namespace hutch::cli {
 
 namespace {
 
-LinkSpec link_of(const ContainerSpec& spec, const std::string& key) {
-  const auto link = std::find_if(spec.links.begin(), spec.links.end(), [&](const LinkSpec& candidate) {
+auto find_link_of(const ContainerSpec& spec, const std::string& key) {
+  return std::find_if(spec.links.begin(), spec.links.end(), [&](const LinkSpec& candidate) {
     return candidate.index == config::option_index(key);
   });
+}
+
+LinkSpec link_of(const ContainerSpec& spec, const std::string& key) {
+  const auto link = find_link_of(spec, key);
   if (link == spec.links.end()) throw Error(formatted("'{}' is no interface", key));
   return *link;
 }
@@ -53,6 +57,13 @@ LinkSpec active_link(const Sysroot& sysroot, const config::ContainerConfig& conf
 
 LinkSpec new_link(CommandContext& context, const config::ContainerConfig& config, const std::string& key) {
   return link_of(lower_for_change(context, config, config.main.origin_of(key)), key);
+}
+
+// Nothing is made in a network namespace that is not the container's own, so there is nothing to change
+// either.
+bool is_without_link(const Sysroot& sysroot, const config::ContainerConfig& config, const std::string& key) {
+  const auto spec = config::lower(config, make_lowering_context(sysroot, config.vmid)).spec;
+  return !spec.namespaces.net && find_link_of(spec, key) == spec.links.end();
 }
 
 void write_network_files(CommandContext& context, const ContainerState& state,
@@ -84,6 +95,14 @@ ContainerSpec lower_for_change(CommandContext& context, const config::ContainerC
 void change_link(CommandContext& context, const ContainerState& state, const config::ContainerConfig& before,
                  const config::ContainerConfig& after, const config::PendingChange& change, UndoStack& undo) {
   const Sysroot& sysroot = context.sysroot();
+  if (is_without_link(sysroot, after, change.key)) {
+    if (!change.from) {
+      throw Error(formatted("CT {} uses a network namespace that is not its own: no interface can be added",
+                            state.vmid),
+                  0, "stop it and give it a network namespace of its own first");
+    }
+    if (is_without_link(sysroot, before, change.key)) return;
+  }
   if (!change.from) {
     const LinkSpec link = new_link(context, after, change.key);
     add_link(sysroot, state, link);

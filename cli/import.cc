@@ -37,7 +37,7 @@ config::HostDevice device_at(const std::string& path) {
 
 config::ImportSources host_sources() {
   config::ImportSources sources;
-  sources.read_file = [](const std::string& path) { return read_file(AT_FDCWD, path); };
+  sources.read_file = read_regular_file;
   sources.list_directory = directory_names;
   sources.device_at = device_at;
   sources.is_regular_file = [](const std::string& path) {
@@ -56,8 +56,7 @@ std::string read_source(const std::string& file) {
         formatted("'{}' is a directory", file), EISDIR,
         has_config ? formatted("the container's file is '{}/config'", file) : "give the container's file");
   }
-  if (!S_ISREG(status.st_mode)) throw Error(formatted("'{}' is no regular file", file), EINVAL);
-  return read_file(AT_FDCWD, file);
+  return read_regular_file(file);
 }
 
 Format requested_format(const CommandContext& context, const std::string& text, const std::string& file) {

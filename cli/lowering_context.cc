@@ -128,7 +128,7 @@ config::LoweringContext make_lowering_context(const Sysroot& sysroot, std::uint3
   context.file_at = file_at;
   context.container_named = [sysroot](const std::string& name) { return find_container(sysroot, name); };
   context.own_cgroup = own_cgroup;
-  context.read_file = [](const std::string& path) { return read_file(AT_FDCWD, path); };
+  context.read_file = read_regular_file;
   context.list_directory = directory_names;
   return context;
 }

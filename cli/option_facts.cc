@@ -1,10 +1,12 @@
 #include "cli/option_facts.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/format.h"
 #include "config/property_formats.h"
 #include "netlink/link.h"
@@ -56,6 +58,19 @@ void check_hookscript(const std::string& text, const StorageConfig& storages, co
   }
 }
 
+// tzset(3): zones are files of tzfile(5). Without tzdata on the host nothing is known about them.
+void check_timezone(const std::string& zone) {
+  static const std::string kZones = "/usr/share/zoneinfo/";
+  if (zone == "host" || zone == "UTC" || !path_exists(AT_FDCWD, kZones + "zone.tab")) return;
+  struct stat status {};
+  const std::string path = kZones + zone;
+  if (::stat(path.c_str(), &status) < 0 && errno != ENOENT && errno != ENOTDIR)
+    throw_errno(formatted("cannot look at '{}'", path));
+  if (S_ISREG(status.st_mode) && read_regular_file(path).starts_with("TZif")) return;
+  throw Error(formatted("'{}' is no time zone that this host knows", zone), 0,
+              "use 'host', 'UTC' or a zone such as Europe/Vienna");
+}
+
 }  // namespace
 
 void check_option_facts(const config::Section& options, const StorageConfig& storages,
@@ -64,6 +79,7 @@ void check_option_facts(const config::Section& options, const StorageConfig& sto
     try {
       if (name.starts_with("dev")) check_device(value.value);
       if (name.starts_with("net")) check_net(value.value);
+      if (name == "timezone") check_timezone(value.value);
       if (name == "hookscript") check_hookscript(value.value, storages, sysroot);
     } catch (const Error& error) {
       throw error.with_origin({"--" + name});

@@ -182,17 +182,22 @@ void set_architecture(Lowering& lowering, const RawEntry& entry) {
   lowering.spec.personality_32bit = architecture->is_32bit;
 }
 
-std::vector<RawEntry> current_entries(const Section& section, const LoweringContext& context,
-                                      Diagnostics& diagnostics) {
+std::vector<RawEntry> expanded_entries(const Section& section, const LoweringContext& context,
+                                       Diagnostics* diagnostics) {
   std::vector<RawEntry> entries;
   entries.reserve(section.raw.size());
-  bool includes = false;
   for (const auto& entry : section.raw) {
-    includes = includes || entry.key == "lxc.include";
     entries.push_back({entry.key, std::string(without_quotes(entry.value)), entry.origin});
   }
+  return expand_includes(entries, {context.read_file, context.list_directory}, diagnostics);
+}
+
+std::vector<RawEntry> current_entries(const Section& section, const LoweringContext& context,
+                                      Diagnostics& diagnostics) {
+  auto entries = expanded_entries(section, context, &diagnostics);
+  const bool includes = std::any_of(section.raw.begin(), section.raw.end(),
+                                    [](const RawEntry& entry) { return entry.key == "lxc.include"; });
   if (includes) {
-    entries = expand_includes(entries, {context.read_file, context.list_directory});
     for (const auto& entry : entries) {
       if (raw_key_info(entry.key).key_class == RawKeyClass::unknown) {
         throw Error(formatted("unknown key '{}'", entry.key), 0, "correct its name, or remove the line",
@@ -269,6 +274,14 @@ bool lower_ephemeral(const ContainerConfig& config, const LoweringContext& conte
   }
   lower_raw_entries(lowering);
   return lowering.spec.ephemeral;
+}
+
+std::optional<RawEntry> last_entry(const ContainerConfig& config, const LoweringContext& context,
+                                   std::string_view key) {
+  const auto entries = expanded_entries(config.main, context);
+  const auto last = std::find_if(entries.rbegin(), entries.rend(),
+                                 [key](const RawEntry& entry) { return entry.key == key; });
+  return last == entries.rend() ? std::nullopt : std::optional(*last);
 }
 
 }  // namespace hutch::config

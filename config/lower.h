@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/container_config.h"
@@ -92,5 +93,14 @@ HookSettings lower_hooks(const ContainerConfig& config, const LoweringContext& c
 
 // lxc.ephemeral alone: for a container that has stopped. Throws as `lower` does.
 bool lower_ephemeral(const ContainerConfig& config, const LoweringContext& context);
+// The `lxc.*` lines as they are written, without the quotes of their values, those of the included files in
+// the place of the includes. Nothing else about them is checked;
+// `diagnostics` gets the warnings of expand_includes. Throws Error with the origin of an include
+// that cannot be read.
+std::vector<RawEntry> expanded_entries(const Section& section, const LoweringContext& context,
+                                       Diagnostics* diagnostics = nullptr);
+// The last of them in the main section that has this key.
+std::optional<RawEntry> last_entry(const ContainerConfig& config, const LoweringContext& context,
+                                   std::string_view key);
 
 }  // namespace hutch::config

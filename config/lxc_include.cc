@@ -15,7 +15,8 @@ constexpr int kMaxFiles = 1000;
 
 class Expansion {
  public:
-  explicit Expansion(const IncludeSources& sources) : sources_(sources) {}
+  Expansion(const IncludeSources& sources, Diagnostics* diagnostics)
+      : sources_(sources), diagnostics_(diagnostics) {}
 
   void add(const std::vector<RawEntry>& entries) {
     for (const auto& entry : entries) {
@@ -79,10 +80,22 @@ class Expansion {
       if (own && error.error_number() == ENOENT) return std::move(*own);
       throw error.with_context("lxc.include").with_origin(origin);
     }
-    return read_lxc_file(text, path).entries;
+    auto file = read_lxc_file(text, path);
+    report(file.foreign);
+    return std::move(file.entries);
+  }
+
+  void report(const std::vector<Located<std::string>>& foreign) const {
+    if (diagnostics_ == nullptr) return;
+    for (const auto& line : foreign) {
+      diagnostics_->push_back({Diagnostic::Severity::warning,
+                               formatted("'{}' is no setting of LXC's and has no effect", line.value),
+                               line.origin});
+    }
   }
 
   const IncludeSources& sources_;
+  Diagnostics* diagnostics_;
   std::vector<RawEntry> result_;
   std::vector<std::string> open_;  // files that are being read, outermost first
   int files_ = 0;
@@ -136,8 +149,9 @@ class Lines {
 
 }  // namespace
 
-std::vector<RawEntry> expand_includes(const std::vector<RawEntry>& entries, const IncludeSources& sources) {
-  Expansion expansion(sources);
+std::vector<RawEntry> expand_includes(const std::vector<RawEntry>& entries, const IncludeSources& sources,
+                                      Diagnostics* diagnostics) {
+  Expansion expansion(sources, diagnostics);
   expansion.add(entries);
   return expansion.take();
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/container_config.h"
+#include "config/diagnostic.h"
 
 // `lxc.include` (lxc-keys 1.1).
 namespace hutch::config {
@@ -25,9 +26,12 @@ struct IncludeSources {
 // One of LXC's own files (below /usr/share/lxc/config) that is not on this host stands for its equivalent
 // here, made from the table of OS types; these lines have the origin of the include.
 //
+// Lines of other programs are left out; each gets a warning in `diagnostics`.
+//
 // Throws Error with the origin of the include for a file that is missing or cannot be read, is not named by
 // an absolute path, includes itself, or when more than 1000 files are read in all.
-std::vector<RawEntry> expand_includes(const std::vector<RawEntry>& entries, const IncludeSources& sources);
+std::vector<RawEntry> expand_includes(const std::vector<RawEntry>& entries, const IncludeSources& sources,
+                                      Diagnostics* diagnostics = nullptr);
 
 // Where LXC's own files are.
 inline constexpr std::string_view kLxcConfigDirectory = "/usr/share/lxc/config/";

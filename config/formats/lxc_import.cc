@@ -160,7 +160,8 @@ Imported import_lxc(std::string_view text, const std::string& source, std::uint3
   auto imported = begin(text, source, vmid, file);
   const auto found = take_template_includes(file.entries);
   LxcDraft draft{imported.config.main,
-                 normalise(expand_includes(file.entries, include_sources(sources)), imported.diagnostics),
+                 normalise(expand_includes(file.entries, include_sources(sources), &imported.diagnostics),
+                           imported.diagnostics),
                  sources, imported.diagnostics};
   if (found) {
     add_template_defaults(*found, draft.has("lxc.idmap"), draft);
@@ -176,7 +177,8 @@ Imported import_lxc_raw(std::string_view text, const std::string& source, std::u
   LxcFile file;
   auto imported = begin(text, source, vmid, file);
   LxcDraft draft{imported.config.main,
-                 normalise(expand_includes(file.entries, include_sources(sources)), imported.diagnostics),
+                 normalise(expand_includes(file.entries, include_sources(sources), &imported.diagnostics),
+                           imported.diagnostics),
                  sources, imported.diagnostics};
   add_lxc_defaults(draft);
   auto& raw = draft.section.raw;

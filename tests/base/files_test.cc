@@ -96,6 +96,8 @@ TEST_F(FilesTest, OnlyRegularFilesAreReadBelowARoot) {
   symlink("pipe", "link");
   // Opening the pipe would hang for ever.
   EXPECT_EQ(EINVAL, errno_of([&] { read_file(fd(), "pipe", Resolve::in_root); }));
+  EXPECT_EQ(EINVAL, errno_of([&] { read_regular_file(below("pipe")); }));
+  EXPECT_EQ(EINVAL, errno_of([&] { read_regular_file("/dev/null"); }));
   EXPECT_EQ(EINVAL, errno_of([&] { read_file_if_exists(fd(), "link", Resolve::in_root); }));
 }
 

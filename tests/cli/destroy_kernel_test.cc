@@ -105,6 +105,22 @@ TEST_F(Destroy, WhatIsNotManagedHereIsLeftAlone) {
   EXPECT_THAT(outcome.err, HasSubstr("100.conf:2"));
 }
 
+TEST_F(Destroy, WhatAnIncludeSaysIsNotManagedIsLeftAlone) {
+  create("100");
+  host.add_container(100, host.config(100) + "lxc.include: " + host.path("more.conf") + "\n");
+  const auto before = files();
+  const auto unreadable = pct({"destroy", "100"});
+  EXPECT_NE(unreadable.status, 0);
+  EXPECT_THAT(unreadable.err, HasSubstr("whether its root file system is managed here is unknown"));
+  EXPECT_EQ(files(), before);
+  host.write("more.conf", "lxc.rootfs.managed = \"00\"\n");
+  const auto outcome = pct({"destroy", "100"});
+  EXPECT_NE(outcome.status, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("more.conf:1"));
+  host.write("more.conf", "lxc.rootfs.managed = 1\n");
+  EXPECT_EQ(pct({"destroy", "100"}).status, 0);
+}
+
 TEST_F(Destroy, HalfDoneDestroyCanBeRepeated) {
   create("100");
   // Something is mounted inside of the volume: freeing it fails.

@@ -124,6 +124,15 @@ TEST_F(VolumeHotPlug, NewMountPointsAndDevicesAreThereAtOnce) {
   EXPECT_THAT(config(), Not(HasSubstr("pve:pending")));
 }
 
+TEST_F(VolumeHotPlug, DoNotCoverTheKernelsDirectories) {
+  for (const char* path : {"/dev", "/proc/sys", "//sys"}) {
+    const auto outcome = pct({"set", "2110", "--mp0", std::string("local:0,mp=") + path});
+    EXPECT_NE(outcome.status, 0);
+    EXPECT_THAT(outcome.err, HasSubstr("would cover the running container's own")) << path;
+  }
+  EXPECT_THAT(config(), Not(HasSubstr("mp0")));
+}
+
 TEST_F(VolumeHotPlug, AreAsBeforeWhenAnotherFails) {
   const std::string before = config();
   const auto outcome = set({"--mp0", "local:0.02,mp=/image", "--mp1", "local:0,mp=/directory", "--dev0",

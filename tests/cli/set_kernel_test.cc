@@ -109,6 +109,7 @@ TEST_F(Set, MistakesAsANewUserMakesThem) {
       {{"--hostname", "my_host"}, "hostname: 'my_host' is not a DNS name"},
       {{"--hostname", ""}, "hostname: "},
       {{"--nameserver", "dns.example"}, "nameserver: 'dns.example' is not an IP address"},
+      {{"--timezone", "Nope/X"}, "is no time zone"},
       {{"--net0", "bridge=vmbr0"}, "net0: "},
       {{"--net0", "name=eth0,bridge=vmbr0,ip=10.0.0.5"}, "net0: "},
       {{"--net0", "name=eth0,hwaddr=01:00:00:00:00:01"}, "net0: "},

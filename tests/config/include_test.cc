@@ -96,6 +96,16 @@ TEST(Include, PutsTheFilesLinesInItsPlace) {
               ElementsAre("f:1 lxc.a=1", "/a:1 lxc.b=2", "/c:2 lxc.c=3", "f:3 lxc.d=4"));
 }
 
+TEST(Include, NamesTheLinesOfOtherPrograms) {
+  const Host host{{{"/a", "# note\nfoo = bar\nlxc.b = 2\n"}}, {}};
+  Diagnostics diagnostics;
+  const auto entries =
+      expand_includes(read_lxc_file("lxc.include = /a", "f").entries, host.sources(), &diagnostics);
+  EXPECT_THAT(texts(entries), ElementsAre("/a:3 lxc.b=2"));
+  ASSERT_EQ(diagnostics.size(), 1U);
+  EXPECT_EQ(diagnostics[0].text(), "/a:2: 'foo = bar' is no setting of LXC's and has no effect");
+}
+
 TEST(Include, ReadsTheConfFilesOfADirectorySorted) {
   const Host host{{{"/d/10.conf", "lxc.b = 2"}, {"/d/01-x.conf", "lxc.a = 1"}, {"/d/readme", "lxc.c = 3"}},
                   {{"/d", {"readme", "10.conf", "01-x.conf", ".conf"}}, {"/d/", {"10.conf"}}}};
