@@ -303,6 +303,19 @@ TEST_F(Set, OldMistakesInTheQueueStayAndBlockNothing) {
   EXPECT_THAT(config(), Not(HasSubstr("pending")));
 }
 
+TEST_F(Set, APlanHasWhatTheNextStartTakesOver) {
+  write_config(std::string(kBase) + "\n[pve:pending]\nmemory: 96\nmp0: local:1,mp=/b\nswap: abc\n");
+  const std::string before = config();
+  const auto outcome = run_pct(host, {"plan", std::to_string(kVmid)});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, ContainsRegex("2100.conf:7  memory: 96 +host "));
+  EXPECT_THAT(outcome.out, Not(HasSubstr("memory: 512")));
+  EXPECT_THAT(outcome.err, HasSubstr("mp0: a new volume is made at the start; it is not planned"));
+  EXPECT_THAT(outcome.err, HasSubstr("unable to apply pending change swap : "));
+  EXPECT_EQ(config(), before);
+  EXPECT_FALSE(std::filesystem::exists(image("")));
+}
+
 TEST_F(Set, EveryChangeThatFailsIsNamed) {
   const auto outcome = set({"--mp0", subvol(6) + ",mp=/a", "--mp1", subvol(7) + ",mp=/b"});
   EXPECT_THAT(outcome.err,
