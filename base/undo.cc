@@ -5,7 +5,11 @@
 namespace hutch {
 
 void UndoStack::run() noexcept {
-  while (!actions_.empty()) {
+  run_back_to(0);
+}
+
+void UndoStack::run_back_to(std::size_t size) noexcept {
+  while (actions_.size() > size) {
     const auto [name, action] = std::move(actions_.back());
     actions_.pop_back();
     try {

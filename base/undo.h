@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <utility>
@@ -23,9 +24,12 @@ class UndoStack {
 
   void push(std::string name, Action action) { actions_.emplace_back(std::move(name), std::move(action)); }
   void run() noexcept;
+  // The same for what was pushed since `size()` was `size`: one of several steps failed, the others stay.
+  void run_back_to(std::size_t size) noexcept;
   // Success: nothing is taken back any more.
   void dismiss() { actions_.clear(); }
   bool empty() const { return actions_.empty(); }
+  std::size_t size() const { return actions_.size(); }
 
  private:
   FailureSink on_failure_;

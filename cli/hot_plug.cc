@@ -75,18 +75,39 @@ class HotPlug {
     for (const LiveEffect effect : kOrder) {
       for (auto& batch : batches_of(changes, effect)) {
         check_interruption();
-        try {
-          change(batch, effect);
-          for (const auto& entry : batch) take_over(config_, entry, result_.released);
-        } catch (const Error& error) {
-          for (const auto& entry : batch) result_.failed.push_back({entry.key, error.what()});
-        }
+        leave_out_mistakes(batch);
+        if (!batch.empty()) apply(batch, effect);
       }
     }
     return std::move(result_);
   }
 
  private:
+  void leave_out_mistakes(Batch& batch) {
+    std::erase_if(batch, [this](const PendingChange& entry) {
+      try {
+        check_stored_value(config_, entry);
+        return false;
+      } catch (const Error& error) {
+        result_.failed.push_back(failed_change(config_, entry.key, error));
+        return true;
+      }
+    });
+  }
+
+  void apply(Batch& batch, LiveEffect effect) {
+    const config::ContainerConfig before = config_;
+    const std::size_t done = undo_.size();
+    try {
+      change(batch, effect);
+      for (const auto& entry : batch) take_over(config_, entry, result_.released);
+    } catch (const Error& error) {
+      undo_.run_back_to(done);
+      config_ = before;
+      for (const auto& entry : batch) result_.failed.push_back(failed_change(config_, entry.key, error));
+    }
+  }
+
   void change(Batch& batch, LiveEffect effect) {
     switch (effect) {
       case LiveEffect::limits: return change_limits(batch);

@@ -19,14 +19,25 @@ bool is_mount_point(const std::string& key) {
   return option != nullptr && option->name == "mp";
 }
 
-// A hand-written value that the config's reader has complained about would be taken over as it is.
-void check_stored_value(const config::PendingChange& change) {
-  if (!change.to) return;
-  const auto check = config::check_file_value(change.key, *change.to);
-  if (!check.ok()) throw Error(check.reason);
+std::string way_out(const config::ContainerConfig& config, const std::string& key) {
+  return formatted("correct the line, or 'pct set {} --revert {}'", config.vmid, key);
 }
 
 }  // namespace
+
+void check_stored_value(const config::ContainerConfig& config, const config::PendingChange& change) {
+  if (!change.to) return;
+  const auto check = config::check_file_value(change.key, *change.to);
+  if (check.ok()) return;
+  throw Error(check.reason, 0, way_out(config, change.key), config.pending.origin_of(change.key));
+}
+
+FailedChange failed_change(const config::ContainerConfig& config, const std::string& key,
+                           const Error& error) {
+  const Origin origin = config.pending.origin_of(key);
+  if (origin.line == 0) return {key, error.what()};
+  return {key, error.with_origin(origin).with_hint(way_out(config, key)).what()};
+}
 
 void prepare_change(config::ContainerConfig& config, config::PendingChange& change, ContainerVolumes& volumes,
                     UndoStack& undo) {
@@ -51,12 +62,16 @@ PendingResult apply_pending(config::ContainerConfig& config, ContainerVolumes& v
   PendingResult result;
   for (auto change : config::pending_changes(config)) {
     if (check_interruption) check_interruption();
+    const config::Section pending = config.pending;
+    const std::size_t done = undo.size();
     try {
-      check_stored_value(change);
+      check_stored_value(config, change);
       prepare_change(config, change, volumes, undo);
       take_over(config, change, result.released);
     } catch (const Error& error) {
-      result.failed.push_back({change.key, error.what()});
+      undo.run_back_to(done);
+      config.pending = pending;
+      result.failed.push_back(failed_change(config, change.key, error));
     }
   }
   return result;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/undo.h"
 #include "cli/config_store.h"
 #include "cli/container_volumes.h"
@@ -30,6 +31,13 @@ struct PendingResult {
   std::vector<ReleasedVolume> released;
 };
 
+// Throws for a queued value that does not pass its option's check, or an unknown option: a hand-written
+// mistake that the config's reader has complained about. The error names its line and the ways out.
+void check_stored_value(const config::ContainerConfig& config, const config::PendingChange& change);
+
+// Why a change failed, with the line that asks for it where it has one.
+FailedChange failed_change(const config::ContainerConfig& config, const std::string& key, const Error& error);
+
 // What a queued mp[n] needs before it can be taken over: the volume is made, or its size refreshed, and the
 // queued value rewritten. Other changes pass.
 void prepare_change(config::ContainerConfig& config, config::PendingChange& change, ContainerVolumes& volumes,
@@ -39,7 +47,8 @@ void prepare_change(config::ContainerConfig& config, config::PendingChange& chan
 void take_over(config::ContainerConfig& config, const config::PendingChange& change,
                std::vector<ReleasedVolume>& released);
 
-// Takes every queued change over. `check_interruption` may throw between two of them.
+// Takes every queued change over; one that fails is taken back and stays queued as it was.
+// `check_interruption` may throw between two of them.
 PendingResult apply_pending(config::ContainerConfig& config, ContainerVolumes& volumes, UndoStack& undo,
                             const std::function<void()>& check_interruption = {});
 

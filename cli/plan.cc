@@ -1,12 +1,18 @@
+#include "base/error.h"
+#include "base/format.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/container_file.h"
 #include "cli/foreign_formats.h"
 #include "cli/guest_settings.h"
 #include "cli/lowering_context.h"
+#include "cli/pending_application.h"
 #include "cli/plan_output.h"
 #include "cli/start_preparation.h"
 #include "config/lower.h"
+#include "config/options.h"
+#include "config/pending.h"
+#include "config/property_formats.h"
 #include "config/value_types.h"
 #include "runtime/planner.h"
 
@@ -35,6 +41,27 @@ std::optional<std::uint32_t> number_in(std::string_view path) {
   return config::parse_vmid(path.substr(0, path.find('.')));
 }
 
+// The next start takes over what is queued (pct-conf 8). Nothing is made for it here.
+void take_over_pending(CommandContext& context, config::ContainerConfig& config) {
+  config::drop_unchanged(config);
+  for (const auto& change : config::pending_changes(config)) {
+    try {
+      check_stored_value(config, change);
+      const auto* option = config::find_option(change.key);
+      const bool is_mount_point = option != nullptr && option->name == "mp";
+      if (change.to && is_mount_point &&
+          config::parse_new_volume(config::parse_mount_point(*change.to).volume)) {
+        context.warn(formatted("{}: a new volume is made at the start; it is not planned", change.key));
+        continue;
+      }
+      config::apply_change(config, change);
+    } catch (const Error& error) {
+      const auto failed = failed_change(config, change.key, error);
+      context.warn(formatted("unable to apply pending change {} : {}", failed.key, failed.reason));
+    }
+  }
+}
+
 // The words name a container of this host by its vmid, or a file of any format.
 config::ContainerConfig planned_config(CommandContext& context, const ConfigStore& store,
                                        config::Diagnostics& diagnostics) {
@@ -43,7 +70,9 @@ config::ContainerConfig planned_config(CommandContext& context, const ConfigStor
   const auto number = context.options().integer("vmid");
   if (const auto vmid = config::parse_vmid(word)) {
     if (format || number) raise_problems({{format ? "format" : "vmid", "only with a file"}});
-    return load_config(context, store, *vmid, diagnostics);
+    auto config = load_config(context, store, *vmid, diagnostics);
+    take_over_pending(context, config);
+    return config;
   }
   // A number is no file's name.
   if (parse_unsigned(word)) raise_problems({{"vmid", check_vmid(word).value_or("")}});

@@ -62,6 +62,11 @@ void remove_entry(config::Section& section, const Entry& entry) {
   }
 }
 
+// How many variants of a config are planned at most: each takes as long as planning a start.
+constexpr int kMostVariants = 300;
+constexpr const char* kTooManyVariants =
+    "not traced: the config has more lines than variants of it are planned";
+
 // A step as text, to tell the steps of two plans apart.
 using StepText = std::tuple<bool, std::string, std::string>;
 
@@ -140,7 +145,10 @@ class LineTracer {
   }
 
  private:
-  std::optional<PlannedStart> without(const std::vector<const Entry*>& left_out, std::string* failure) const {
+  bool has_variants(int count) const { return variants_ + count <= kMostVariants; }
+
+  std::optional<PlannedStart> without(const std::vector<const Entry*>& left_out, std::string* failure) {
+    ++variants_;
     config::ContainerConfig config = config_;
     for (const auto* entry : left_out) remove_entry(config.main, *entry);
     try {
@@ -151,13 +159,14 @@ class LineTracer {
     }
   }
 
-  PlanLine trace_entry(const Entry& entry) const {
+  PlanLine trace_entry(const Entry& entry) {
     PlanLine line{entry.origin, entry.key + ": " + entry.value, {}, {}};
     for (const auto& diagnostic : start_.diagnostics) {
       if (diagnostic.origin == entry.origin) line.reason = diagnostic.message;
     }
     const auto own = of_origin_.find(entry.origin.text());
-    if (!entry.origin.empty() && own != of_origin_.end()) {
+    // Steps of the defaults ("default", without a line) are no line's own.
+    if (entry.origin.line != 0 && own != of_origin_.end()) {
       line.steps = own->second;
     } else if (is_of_other_commands(entry.key)) {
       line.reason = "read by other commands, not by a start";
@@ -167,7 +176,11 @@ class LineTracer {
     return line;
   }
 
-  void compare_without(const Entry& entry, PlanLine& line) const {
+  void compare_without(const Entry& entry, PlanLine& line) {
+    if (!has_variants(1)) {
+      line.reason = kTooManyVariants;
+      return;
+    }
     std::string failure;
     const auto other = without({&entry}, &failure);
     if (!other) {
@@ -188,24 +201,41 @@ class LineTracer {
                                    : "takes steps away: " + join(left_out, "; ");
   }
 
-  // The first line that has to go, too, for this one to matter.
-  std::string overriding_line(const Entry& entry) const {
+  // Raw lines, those of the same key first: they are the likeliest to override it.
+  std::vector<const Entry*> raw_lines_for(const Entry& entry) const {
+    std::vector<const Entry*> others;
     for (const auto& other : entries_) {
-      if (other.kind != Entry::Kind::raw || other.origin == entry.origin) continue;
-      const auto without_other = without({&other}, nullptr);
-      const auto without_both = without({&other, &entry}, nullptr);
+      if (other.kind == Entry::Kind::raw && other.origin != entry.origin) others.push_back(&other);
+    }
+    std::stable_partition(others.begin(), others.end(),
+                          [&entry](const Entry* other) { return other->key == entry.key; });
+    return others;
+  }
+
+  // The first line that has to go, too, for this one to matter.
+  std::string overriding_line(const Entry& entry) {
+    for (const auto* other : raw_lines_for(entry)) {
+      if (!has_variants(2))
+        return "changes nothing; whether another line overrides it was not looked for: the config has too "
+               "many";
+      const auto without_other = without({other}, nullptr);
+      const auto without_both = without({other, &entry}, nullptr);
       if (without_other && (!without_both || !same_start(*without_other, *without_both)))
-        return formatted("overridden by {}", other.origin.text());
+        return formatted("overridden by {}", other->origin.text());
     }
     return "says what holds without it, too";
   }
 
   void add_unused_lines(std::vector<PlanLine>& lines, const config::Diagnostics& read) const {
     for (const auto& diagnostic : read) {
-      const bool known = std::any_of(lines.begin(), lines.end(), [&diagnostic](const PlanLine& line) {
+      const auto known = std::find_if(lines.begin(), lines.end(), [&diagnostic](const PlanLine& line) {
         return line.origin == diagnostic.origin;
       });
-      if (!known) lines.push_back({diagnostic.origin, {}, {}, diagnostic.message});
+      if (known != lines.end()) {
+        if (known->steps.empty()) known->reason = diagnostic.message;
+      } else {
+        lines.push_back({diagnostic.origin, {}, {}, diagnostic.message});
+      }
     }
   }
 
@@ -231,6 +261,7 @@ class LineTracer {
   const PlannedStart& start_;
   const Planner& plan_;
   std::vector<Entry> entries_;
+  int variants_ = 0;  // planned so far
   std::map<std::string, std::vector<StepNumber>> of_origin_;
 };
 

@@ -69,12 +69,18 @@ SetRequest read_request(const OptionValues& options) {
   return request;
 }
 
-void check_names(const SetRequest& request) {
+bool is_queued(const config::ContainerConfig& config, const std::string& key) {
+  return config.pending.has(key) || config.pending.pending_deletes.contains(key);
+}
+
+void check_names(const SetRequest& request, const config::ContainerConfig& config) {
   std::vector<Problem> problems;
   const auto check = [&](const char* list, const std::vector<std::string>& names) {
     for (const auto& name : names) {
       const auto* option = config::find_option(name);
-      if (option == nullptr || option->internal) {
+      const bool known = option != nullptr && !option->internal;
+      // Whatever stands in the queue can be got out of it.
+      if (!known && !(&names == &request.reverts && is_queued(config, name))) {
         problems.emplace_back(list, formatted("unknown option '{}'", name));
       } else if (request.sets.has(name)) {
         problems.emplace_back(list,
@@ -151,48 +157,62 @@ void queue_sets(CommandContext& context, config::ContainerConfig& config, const 
   }
 }
 
-void raise_failures(const std::vector<FailedChange>& failed, const char* what) {
-  if (failed.empty()) return;
+bool asks_for(const SetRequest& request, const std::string& key) {
+  return request.sets.has(key) ||
+         std::find(request.deletes.begin(), request.deletes.end(), key) != request.deletes.end();
+}
+
+// What this command line asks for fails; what was queued before is no reason to refuse it.
+void raise_failures(const SetRequest& request, const std::vector<FailedChange>& failed, const char* what) {
   std::string text;
   for (const auto& [key, reason] : failed) {
+    if (!asks_for(request, key)) continue;
     text += formatted("{}unable to {} {}: {}", text.empty() ? "" : "\n", what, key, reason);
   }
-  throw Error(text);
+  if (!text.empty()) throw Error(text);
+}
+
+void tell_what_is_left(CommandContext& context, const SetRequest& request,
+                       const std::vector<FailedChange>& failed) {
+  for (const auto& [key, reason] : failed) {
+    if (!asks_for(request, key)) context.warn(formatted("pending change {} is left: {}", key, reason));
+  }
 }
 
 // From here on the config is stored; what fails is taken back by `undo`.
-void store(const ConfigStore& store, config::ContainerConfig& config, const config::ContainerConfig& before,
-           const PendingResult& result, ContainerVolumes& volumes, UndoStack& undo) {
+std::vector<FailedChange> store(const ConfigStore& store, config::ContainerConfig& config,
+                                const config::ContainerConfig& before, const PendingResult& result,
+                                ContainerVolumes& volumes, UndoStack& undo) {
   store.write(config.vmid, config::write_config(config));
-  if (result.released.empty()) return;
+  if (result.released.empty()) return {};
   // A volume that is freed stays freed, so its entry may not come back.
   config::ContainerConfig restored = before;
   for (const auto& released : result.released) restored.main.erase(released.key);
   const auto failed = free_volumes(result.released, config, volumes, store);
   for (const auto& failure : failed) restored.main.set(failure.key, *before.main.get(failure.key));
-  if (failed.empty()) return;
+  if (failed.empty()) return {};
   undo.push("restore the config",
             [store, restored] { store.write(restored.vmid, config::write_config(restored)); });
-  raise_failures(failed, "apply pending change");
+  return failed;
 }
 
-void change(CommandContext& context, const ConfigStore& file, config::ContainerConfig& config,
-            const config::ContainerConfig& before, ContainerVolumes& volumes) {
+void change(CommandContext& context, const SetRequest& request, const ConfigStore& file,
+            config::ContainerConfig& config, const config::ContainerConfig& before,
+            ContainerVolumes& volumes) {
   UndoStack undo([&context](const std::string& name, const std::string& reason) {
     std::fprintf(context.err(), "cannot undo '%s': %s\n", name.c_str(), reason.c_str());
   });
   const Interruption interruption;
   const auto check_interruption = [&] { interruption.check(); };
-  if (const auto state = find_running(context.sysroot(), config.vmid)) {
-    const auto result = hot_plug(context, *state, config, volumes, undo, check_interruption);
-    raise_failures(result.failed, "hotplug");
-    store(file, config, before, result, volumes, undo);
-  } else {
-    const auto result = apply_pending(config, volumes, undo, check_interruption);
-    raise_failures(result.failed, "apply pending change");
-    store(file, config, before, result, volumes, undo);
-  }
+  const auto state = find_running(context.sysroot(), config.vmid);
+  const auto result = state ? hot_plug(context, *state, config, volumes, undo, check_interruption)
+                            : apply_pending(config, volumes, undo, check_interruption);
+  raise_failures(request, result.failed, state ? "hotplug" : "apply pending change");
+  const auto not_freed = store(file, config, before, result, volumes, undo);
+  raise_failures(request, not_freed, "apply pending change");
   undo.dismiss();
+  tell_what_is_left(context, request, result.failed);
+  tell_what_is_left(context, request, not_freed);
 }
 
 }  // namespace
@@ -206,7 +226,7 @@ int command_set(CommandContext& context) {
   check_config_lock(config);
   check_digest(config, options.value("digest"));
   const SetRequest request = read_request(options);
-  check_names(request);
+  check_names(request, config);
 
   const config::ContainerConfig before = config;
   ContainerVolumes volumes(context.sysroot(), config.vmid,
@@ -215,7 +235,7 @@ int command_set(CommandContext& context) {
   queue_deletes(context, config, request);
   queue_sets(context, config, request, volumes);
   config::drop_unchanged(config);
-  change(context, file, config, before, volumes);
+  change(context, request, file, config, before, volumes);
   return 0;
 }
 

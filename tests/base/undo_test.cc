@@ -53,6 +53,19 @@ TEST(UndoStack, DismissKeepsEverything) {
   EXPECT_FALSE(undone);
 }
 
+TEST(UndoStack, RunsBackToAStep) {
+  std::string order;
+  UndoStack undo;
+  undo.push("a", [&] { order += 'a'; });
+  const auto done = undo.size();
+  undo.push("b", [&] { order += 'b'; });
+  undo.push("c", [&] { order += 'c'; });
+  undo.run_back_to(done);
+  EXPECT_EQ(order, "cb");
+  undo.run();
+  EXPECT_EQ(order, "cba");
+}
+
 TEST(UndoStack, FailuresAreToldAndStopNothing) {
   Words told, done;
   {

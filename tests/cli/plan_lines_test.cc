@@ -116,6 +116,18 @@ TEST(PlanLines, WithoutAStepHaveAReason) {
   for (const int number : {4, 5, 7, 8, 9}) EXPECT_THAT(traced.line(number).steps, IsEmpty()) << number;
 }
 
+TEST(PlanLines, TooManyForEveryVariantSaySo) {
+  std::string text;
+  for (int at = 0; at < 400; ++at) text += "lxc.uts.name: name" + std::to_string(at) + "\n";
+  const auto traced = trace(text);
+  EXPECT_THAT(traced.line(1).reason, HasSubstr("was not looked for"));
+  EXPECT_THAT(traced.line(4 + 398).reason, HasSubstr("not traced: "));
+}
+
+TEST(PlanLines, GiveTheReadersReasonWhereTheyHaveNoStep) {
+  EXPECT_THAT(trace("foo: 1\n").line(4).reason, HasSubstr("unknown option"));
+}
+
 TEST(PlanLines, ThatTakeStepsAwaySayWhich) {
   const auto traced = trace("lxc.seccomp.profile:\n");
   EXPECT_THAT(traced.steps(4), IsEmpty());

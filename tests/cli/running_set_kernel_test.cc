@@ -12,6 +12,7 @@ namespace hutch::cli {
 namespace {
 
 using ::testing::AnyOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::Outcome;
@@ -165,6 +166,22 @@ TEST_F(RunningSet, TheRestWaitsAndIsAppliedByStop) {
   expect_done({"--tty", "4"});
   ASSERT_EQ(pct({"stop", kId}).status, 0);
   EXPECT_THAT(config(), HasSubstr("\ntty: 4\n"));
+  EXPECT_THAT(config(), Not(HasSubstr("pending")));
+}
+
+TEST_F(RunningSet, MistakesInTheQueueAreNotTakenOver) {
+  const std::string queue = "\n[pve:pending]\nfoo: 1\nmemory: abc\nonboot: maybe\n";
+  host.add_container(kVmid, config() + queue);
+  const auto outcome = set({"--swap", "0", "--cpulimit", "1"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.err,
+              ContainsRegex("pending change memory is left: .*conf:[0-9]+\\]; correct the line"));
+  EXPECT_THAT(outcome.err,
+              ContainsRegex("pending change onboot is left: .*conf:[0-9]+\\]; correct the line"));
+  EXPECT_THAT(config(), HasSubstr(queue));
+  EXPECT_THAT(config(), HasSubstr("cpulimit: 1\n"));
+  EXPECT_EQ(memory_limit(), "67108864");
+  EXPECT_EQ(set({"--revert", "foo,memory,onboot"}).status, 0);
   EXPECT_THAT(config(), Not(HasSubstr("pending")));
 }
 

@@ -286,6 +286,37 @@ TEST_F(Set, WhatFailsTakesTheRestBack) {
   EXPECT_FALSE(std::filesystem::exists(image("")));
 }
 
+TEST_F(Set, OldMistakesInTheQueueStayAndBlockNothing) {
+  const std::string queue = "\n[pve:pending]\nfoo: 1\nmemory: abc\nmp0: " + subvol(7) + ",mp=/b\n";
+  write_config(kBase + queue);
+  const auto outcome = set({"--hostname", "web"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("pending change foo is left: unknown option [2100.conf:7]; correct the "
+                                     "line, or 'pct set 2100 --revert foo'\n"));
+  EXPECT_THAT(outcome.err, ContainsRegex("pending change memory is left: .*2100.conf:8"));
+  EXPECT_THAT(outcome.err, ContainsRegex("pending change mp0 is left: .*2100.conf:9"));
+  EXPECT_THAT(config(), HasSubstr("\nhostname: web\n"));
+  EXPECT_THAT(config(), HasSubstr(queue));
+  expect_refused({"--revert", "bar"}, "unknown option 'bar'");
+  expect_refused({"--delete", "foo"}, "unknown option 'foo'");
+  expect_done({"--memory", "64", "--revert", "foo,mp0"});
+  EXPECT_THAT(config(), HasSubstr("\nmemory: 64\n"));
+  EXPECT_THAT(config(), Not(HasSubstr("pending")));
+}
+
+TEST_F(Set, APlanHasWhatTheNextStartTakesOver) {
+  write_config(std::string(kBase) + "\n[pve:pending]\nmemory: 96\nmp0: local:1,mp=/b\nswap: abc\n");
+  const std::string before = config();
+  const auto outcome = run_pct(host, {"plan", std::to_string(kVmid)});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, ContainsRegex("2100.conf:7  memory: 96 +host "));
+  EXPECT_THAT(outcome.out, Not(HasSubstr("memory: 512")));
+  EXPECT_THAT(outcome.err, HasSubstr("mp0: a new volume is made at the start; it is not planned"));
+  EXPECT_THAT(outcome.err, HasSubstr("unable to apply pending change swap : "));
+  EXPECT_EQ(config(), before);
+  EXPECT_FALSE(std::filesystem::exists(image("")));
+}
+
 TEST_F(Set, EveryChangeThatFailsIsNamed) {
   const auto outcome = set({"--mp0", subvol(6) + ",mp=/a", "--mp1", subvol(7) + ",mp=/b"});
   EXPECT_THAT(outcome.err,
