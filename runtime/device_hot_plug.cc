@@ -34,7 +34,7 @@ bool is_passed_twice(const ContainerSpec& spec, const DeviceSpec& device, const 
   return std::any_of(spec.passed_devices.begin(), spec.passed_devices.end(), [&](const auto& other) {
     if (other.key == device.key || other.deny_write != device.deny_write) return false;
     bool same = false;
-    ignoring(ENOENT, [&] { same = print_device_number(find_device(other)) == print_device_number(number); });
+    ignoring(ENOENT, [&] { same = find_device(other) == number; });
     return same;
   });
 }

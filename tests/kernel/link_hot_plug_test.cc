@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <linux/if_link.h>
 #include <signal.h>
 
 #include "base/error.h"
@@ -257,6 +258,7 @@ TEST_F(LinkHotPlugTest, ARenamedMacvlanIsNotSaidToBeGone) {
   LinkSpec link;
   link.kind = LinkSpec::Kind::macvlan;
   link.name = "mac0";
+  link.mode = MACVLAN_MODE_BRIDGE;
   link.lower = other_bridge_;
   try {
     add(link);

@@ -131,9 +131,8 @@ TEST_F(LinksTest, ARenamedPhysicalLinkComesBack) {
 TEST_F(LinksTest, ALinkOfTheContainersStaysInside) {
   add_wire();
   start();
-  const MovedLink moved = state().moved_links.at(0);
-  sh(formatted("ip link delete lan0; ip link add lan0 index {} type dummy", moved.inside_index));
-  ASSERT_THAT(sh("ip link show lan0"), StartsWith(formatted("{}:", moved.inside_index)));
+  sh("ip link delete lan0; ip link add lan0 type bridge");
+  ASSERT_THAT(sh("ip link show lan0"), HasSubstr("lan0:"));
   kill();
   EXPECT_FALSE(on_host(wire_));
 }
