@@ -15,7 +15,6 @@
 #include "base/files.h"
 #include "base/format.h"
 #include "base/process.h"
-#include "cgroupv2/group.h"
 #include "runtime/apparmor.h"
 #include "tests/kernel/container_fixture.h"
 
@@ -344,30 +343,6 @@ TEST_P(KilledStarterTest, LeavesNothing) {
     ASSERT_EQ(settled_snapshot(before), before)
         << "left by dying before host step " << step + 1 << ": " << planned.host[step].text;
   }
-}
-
-TEST_F(FaultInjectionTest, AKilledStarterLeavesSomebodyElsesGroupAlone) {
-  make_benchmark_container();
-  spec.cgroup_paths.container = "hutch2500/limits";
-  const StartPlan planned = plan();
-  cgroupv2::Group others(cgroupv2::detect_layout(), spec.cgroup_paths.container);
-  others.create_unified({});
-  const pid_t other = ::fork();
-  if (other == 0) {
-    for (;;) ::pause();
-  }
-  write_kernel_file(AT_FDCWD, others.inner_directory() + "/cgroup.procs", std::to_string(other));
-  StartOptions options;
-  options.before_step = [&planned](std::size_t at) {
-    if (std::holds_alternative<host::CreateCgroup>(planned.host[at].action)) ::raise(SIGKILL);
-  };
-  EXPECT_TRUE(dies_while_starting(planned, options));
-  kill();
-  EXPECT_TRUE(wait_until_gone());
-  EXPECT_EQ(::waitpid(other, nullptr, WNOHANG), 0);
-  ::kill(other, SIGKILL);
-  ::waitpid(other, nullptr, 0);
-  others.remove();
 }
 
 INSTANTIATE_TEST_SUITE_P(Hooks, KilledStarterTest, ::testing::Bool());
