@@ -148,15 +148,20 @@ constexpr V1File kFiles[] = {
     {"pids.max", "pids.max"},
 };
 
+// Not lxc.cgroup.dir and the like.
+bool is_v1(const RawEntry& entry) {
+  return entry.key.starts_with(kPrefix) && raw_key_info(entry.key).key_class == RawKeyClass::cgroup_v1;
+}
+
 }  // namespace
 
-std::vector<RawEntry> to_cgroup_v2(const std::vector<RawEntry>& entries, const GeneratedLimits& generated,
+std::vector<RawEntry> to_cgroup_v2(std::vector<RawEntry> entries, const GeneratedLimits& generated,
                                    Diagnostics& diagnostics) {
+  if (std::none_of(entries.begin(), entries.end(), is_v1)) return entries;
   std::vector<RawEntry> result;
   const Entries all(entries, generated);
   for (const auto& entry : entries) {
-    // Not lxc.cgroup.dir and the like.
-    if (!entry.key.starts_with(kPrefix) || raw_key_info(entry.key).key_class != RawKeyClass::cgroup_v1) {
+    if (!is_v1(entry)) {
       result.push_back(entry);
       continue;
     }

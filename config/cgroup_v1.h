@@ -20,7 +20,7 @@ struct GeneratedLimits {
 // swap alone: it is taken with the last limit of memory among the entries, else with the generated one; a
 // period without a quota goes with the generated quota. Throws Error with the line's origin for a bad value.
 // Pure.
-std::vector<RawEntry> to_cgroup_v2(const std::vector<RawEntry>& entries, const GeneratedLimits& generated,
+std::vector<RawEntry> to_cgroup_v2(std::vector<RawEntry> entries, const GeneratedLimits& generated,
                                    Diagnostics& diagnostics);
 
 // cpu.shares 2..262144 as a cpu.weight 1..10000.

@@ -108,8 +108,13 @@ class Conversion {
 
 }  // namespace
 
-std::vector<RawEntry> to_current_names(const std::vector<RawEntry>& entries, unsigned first_interface,
+std::vector<RawEntry> to_current_names(std::vector<RawEntry> entries, unsigned first_interface,
                                        Diagnostics* diagnostics) {
+  const bool old = std::any_of(entries.begin(), entries.end(), [](const RawEntry& entry) {
+    const auto key_class = raw_key_info(entry.key).key_class;
+    return key_class == RawKeyClass::obsolete || key_class == RawKeyClass::renamed;
+  });
+  if (!old) return entries;
   Conversion conversion(entries, first_interface);
   auto result = conversion.run();
   if (diagnostics != nullptr) conversion.report(*diagnostics);

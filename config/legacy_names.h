@@ -12,7 +12,7 @@ namespace hutch::config {
 // `lxc.rootfs.backend` goes into `lxc.rootfs.path`; obsolete keys are left out. With `diagnostics`, one
 // warning says how many lines have old names. Throws Error with the line's origin for an interface's setting
 // before any `lxc.network.type`. Pure.
-std::vector<RawEntry> to_current_names(const std::vector<RawEntry>& entries, unsigned first_interface = 0,
+std::vector<RawEntry> to_current_names(std::vector<RawEntry> entries, unsigned first_interface = 0,
                                        Diagnostics* diagnostics = nullptr);
 
 }  // namespace hutch::config

@@ -189,7 +189,7 @@ std::vector<RawEntry> expanded_entries(const Section& section, const LoweringCon
   for (const auto& entry : section.raw) {
     entries.push_back({entry.key, std::string(without_quotes(entry.value)), entry.origin});
   }
-  return expand_includes(entries, {context.read_file, context.list_directory}, diagnostics);
+  return expand_includes(std::move(entries), {context.read_file, context.list_directory}, diagnostics);
 }
 
 std::vector<RawEntry> current_entries(const Section& section, const LoweringContext& context,
@@ -205,8 +205,8 @@ std::vector<RawEntry> current_entries(const Section& section, const LoweringCont
       }
     }
   }
-  entries = without_replaced(section, to_current_names(entries, first_free_interface(section)));
-  return to_cgroup_v2(entries, generated_limits(section), diagnostics);
+  entries = without_replaced(section, to_current_names(std::move(entries), first_free_interface(section)));
+  return to_cgroup_v2(std::move(entries), generated_limits(section), diagnostics);
 }
 
 LoweringResult lower(const ContainerConfig& config, const LoweringContext& context) {

@@ -149,8 +149,11 @@ class Lines {
 
 }  // namespace
 
-std::vector<RawEntry> expand_includes(const std::vector<RawEntry>& entries, const IncludeSources& sources,
+std::vector<RawEntry> expand_includes(std::vector<RawEntry> entries, const IncludeSources& sources,
                                       Diagnostics* diagnostics) {
+  const bool includes = std::any_of(entries.begin(), entries.end(),
+                                    [](const RawEntry& entry) { return entry.key == "lxc.include"; });
+  if (!includes) return entries;
   Expansion expansion(sources, diagnostics);
   expansion.add(entries);
   return expansion.take();

@@ -30,7 +30,7 @@ struct IncludeSources {
 //
 // Throws Error with the origin of the include for a file that is missing or cannot be read, is not named by
 // an absolute path, includes itself, or when more than 1000 files are read in all.
-std::vector<RawEntry> expand_includes(const std::vector<RawEntry>& entries, const IncludeSources& sources,
+std::vector<RawEntry> expand_includes(std::vector<RawEntry> entries, const IncludeSources& sources,
                                       Diagnostics* diagnostics = nullptr);
 
 // Where LXC's own files are.

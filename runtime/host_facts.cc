@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -33,8 +34,7 @@ std::uint64_t random_seed() {
   return seed;
 }
 
-// A file of at most a few pages, whole in one read(2); without the newline at its end. Nothing when it does
-// not exist.
+// A file of sysfs, whole in one read(2); without the newline at its end. Nothing when it does not exist.
 std::optional<std::string> read_short_file(const std::string& path) {
   const auto file = open_if_exists(AT_FDCWD, path, O_RDONLY | O_NOCTTY);
   if (!file) return std::nullopt;
@@ -167,24 +167,38 @@ void look_for_gateways(const LinkSpec& link, HostFacts& facts) {
   }
 }
 
+// What all of the container's links together need to know about a bridge.
+void look_at_bridge(const std::string& name, const std::vector<LinkSpec>& links,
+                    const std::function<netlink::Socket&()>& socket, HostFacts& facts) {
+  bool vlans = false;
+  bool ports = false;
+  for (const auto& link : links) {
+    if (link.bridge != name) continue;
+    vlans = vlans || link.tag || link.no_untagged || !link.trunks.empty();
+    ports = ports || (link.kind == LinkSpec::Kind::veth && !link.link_down);
+  }
+  auto seen = glance_at_bridge(name);
+  if (!seen || (vlans && seen->vlan_aware)) seen = ask_about_bridge(socket(), name);
+  if (!seen) return;
+  // Stands nowhere but in the host's network settings.
+  if (ports && seen->is_bridge) {
+    const auto interfaces = read_file_if_exists(AT_FDCWD, "/etc/network/interfaces");
+    seen->learning = !interfaces || !learning_is_disabled(*interfaces, name);
+  }
+  facts.bridges[name] = *seen;
+}
+
 }  // namespace
 
 void gather_link_facts(const std::vector<LinkSpec>& links, HostFacts& facts) {
   std::optional<netlink::Socket> socket;
   const auto netlink_socket = [&]() -> netlink::Socket& { return socket ? *socket : socket.emplace(); };
-  std::optional<std::string> interfaces;
   for (const auto& link : links) {
     if (!link.lower.empty()) look_at_lower_link(netlink_socket(), link.lower, facts);
     if (link.dhcp4 || link.dhcp6) facts.dhcp_client = has_dhcp_client();
     if (link.gateway4 == "auto" || link.gateway6 == "auto") look_for_gateways(link, facts);
     if (link.bridge.empty() || facts.bridges.contains(link.bridge)) continue;
-    auto seen = glance_at_bridge(link.bridge);
-    const bool vlans = link.tag || link.no_untagged || !link.trunks.empty();
-    if (!seen || (vlans && seen->vlan_aware)) seen = ask_about_bridge(netlink_socket(), link.bridge);
-    if (!seen) continue;
-    if (!interfaces) interfaces = read_file_if_exists(AT_FDCWD, "/etc/network/interfaces").value_or("");
-    seen->learning = !learning_is_disabled(*interfaces, link.bridge);
-    facts.bridges[link.bridge] = *seen;
+    look_at_bridge(link.bridge, links, netlink_socket, facts);
   }
 }
 

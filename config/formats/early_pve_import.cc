@@ -328,8 +328,8 @@ void SectionReader::finish() {
   finish_cpu();
   finish_interfaces();
   check_keys(rest_);
-  const auto current = to_current_names(rest_, 0, &diagnostics_);
-  for (auto& entry : to_cgroup_v2(current, {}, diagnostics_)) {
+  auto current = to_current_names(rest_, 0, &diagnostics_);
+  for (auto& entry : to_cgroup_v2(std::move(current), {}, diagnostics_)) {
     entry.value = quoted_value(entry.value);
     section_.raw.push_back(std::move(entry));
   }

@@ -88,7 +88,7 @@ std::vector<RawEntry> normalise(const std::vector<RawEntry>& entries, Diagnostic
   check_keys(entries);
   auto current = to_current_names(entries, 0, &diagnostics);
   Diagnostics without_counterpart;
-  current = to_cgroup_v2(current, {}, without_counterpart);
+  current = to_cgroup_v2(std::move(current), {}, without_counterpart);
   for (auto& diagnostic : without_counterpart) {
     diagnostic.severity = Diagnostic::Severity::error;
     diagnostics.push_back(std::move(diagnostic));

@@ -11,6 +11,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "netlink/link.h"
+#include "runtime/host_facts.h"
 #include "runtime/stop.h"
 #include "tests/kernel/container_fixture.h"
 
@@ -355,6 +356,22 @@ TEST_F(LinksTest, ATagOnAVlanAwareBridgeSeparates) {
   EXPECT_FALSE(pings(inner_address()));
   run_checked({"bridge", "vlan", "add", "dev", link.bridge, "vid", "5", "pvid", "untagged", "self"});
   EXPECT_TRUE(pings(inner_address()));
+}
+
+// The first port's link does not need to know it.
+TEST_F(LinksTest, ABridgesDefaultVlanIsKnownForItsSecondPort) {
+  const std::string bridge = make_bridge();
+  add_link(Kind::veth, "eth0").bridge = bridge;
+  LinkSpec& second = add_link(Kind::veth, "eth1");
+  second.bridge = bridge;
+  second.tag = 5;
+  if (!run_program({"ip", "link", "set", bridge, "type", "bridge", "vlan_filtering", "1"}).succeeded()) {
+    GTEST_SKIP() << "probe: this kernel's bridges do not filter by VLAN";
+  }
+  ip(formatted("link set {} type bridge vlan_default_pvid 10", bridge));
+  HostFacts facts;
+  gather_link_facts(spec.links, facts);
+  EXPECT_EQ(10U, facts.bridges.at(bridge).default_vlan);
 }
 
 TEST_F(LinksTest, ATagOnAPlainBridgeHasABridgeOfItsOwn) {
