@@ -1,16 +1,20 @@
 #include "runtime/dhcp_client.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/ignoring.h"
 #include "base/process.h"
 #include "base/syscalls.h"
 #include "base/text.h"
@@ -21,6 +25,8 @@ namespace hutch {
 namespace {
 
 constexpr const char* kProgram = "dhclient";
+// SIGKILL needs longer only in a process that hangs in the kernel.
+constexpr int kEndTimeoutMs = 2000;
 
 std::string directory(const Sysroot& sysroot, std::uint32_t vmid) {
   return sysroot.path(formatted("var/lib/lxc/{}/hook", vmid));
@@ -51,6 +57,59 @@ void run_inside(const ProcessIdentity& init, const std::vector<std::string>& com
     check(::sigprocmask(SIG_SETMASK, &none, nullptr), "cannot unblock signals");
   };
   run_checked(command, options);
+}
+
+// Whether a process lives in these of our own namespaces, which nobody in a container does. One that we may
+// not look at was not started by us.
+bool is_of_the_host(const std::string& process) {
+  for (const char* kind : {"pid", "user"}) {
+    struct stat own {};
+    struct stat theirs {};
+    check(::stat(formatted("/proc/self/ns/{}", kind).c_str(), &own), "cannot look at our own namespaces");
+    if (::stat(formatted("{}/ns/{}", process, kind).c_str(), &theirs) < 0) return false;
+    if (own.st_dev != theirs.st_dev || own.st_ino != theirs.st_ino) return false;
+  }
+  return true;
+}
+
+// The processes of the client whose command line names that pid file. The file itself may be missing: the
+// client writes it some time after it has left its starter. Processes of containers are not asked for theirs:
+// a read of it can be made to hang, as it comes out of their memory.
+std::vector<UniqueFd> clients_with(const std::string& pid_file) {
+  std::vector<UniqueFd> clients;
+  for (const auto& name : list_directory("/proc")) {
+    const auto pid = parse_unsigned(name);
+    if (!pid) continue;
+    // Before the rest: should the number be another's by then, this descriptor is not.
+    UniqueFd process(sys::pidfd_open(static_cast<pid_t>(*pid), 0));
+    const std::string directory = "/proc/" + name;
+    if (!process || !is_of_the_host(directory)) continue;
+    std::optional<std::string> command;
+    ignoring(ESRCH, [&] { command = read_file_if_exists(AT_FDCWD, directory + "/cmdline"); });
+    if (!command) continue;
+    const auto words = split(*command, '\0');
+    const auto option = std::find(words.begin(), words.end(), "-pf");
+    if (option != words.end() && option + 1 != words.end() && option[1] == pid_file) {
+      clients.push_back(std::move(process));
+    }
+  }
+  return clients;
+}
+
+void end_process(const UniqueFd& process) {
+  if (sys::pidfd_send_signal(process.get(), SIGKILL) < 0) {
+    if (errno == ESRCH) return;
+    throw_errno("cannot end a DHCP client");
+  }
+  // Until it is gone it may still be writing its files.
+  pollfd end{process.get(), POLLIN, 0};
+  int ended = 0;
+  while ((ended = ::poll(&end, 1, kEndTimeoutMs)) < 0 && errno == EINTR) {
+  }
+  if (check(ended, "cannot wait for a DHCP client's end") == 0) {
+    throw Error("a DHCP client has been killed and does not end", ETIMEDOUT,
+                "see what the host's storage hangs on");
+  }
 }
 
 void remove_files(const Sysroot& sysroot, std::uint32_t vmid, const DhcpClient& client) {
@@ -129,22 +188,18 @@ void start_dhcp_client(const Sysroot& sysroot, std::uint32_t vmid, const Process
 
 void release_dhcp_client(const Sysroot& sysroot, std::uint32_t vmid, const ProcessIdentity& init,
                          const DhcpClient& client) {
-  if (!path_exists(AT_FDCWD, file(sysroot, vmid, client, "pid"))) return;
-  run_inside(init, dhcp_command(sysroot, vmid, client, true));
+  // Without it the client has only just begun and has no lease.
+  if (path_exists(AT_FDCWD, file(sysroot, vmid, client, "pid"))) {
+    run_inside(init, dhcp_command(sysroot, vmid, client, true));
+  }
   kill_dhcp_client(sysroot, vmid, client);
 }
 
 void kill_dhcp_client(const Sysroot& sysroot, std::uint32_t vmid, const DhcpClient& client) {
-  const std::string path = file(sysroot, vmid, client, "pid");
-  const auto text = read_file_if_exists(AT_FDCWD, path);
-  if (const auto pid = text ? parse_unsigned(trim(*text)) : std::nullopt) {
-    const UniqueFd process(sys::pidfd_open(static_cast<pid_t>(*pid), 0));
-    // Whether the number is still that client's: its command line names the file.
-    const auto command = read_file_if_exists(AT_FDCWD, formatted("/proc/{}/cmdline", *pid));
-    const bool ours = process && command && command->find(path) != std::string::npos;
-    if (ours && sys::pidfd_send_signal(process.get(), SIGKILL) < 0 && errno != ESRCH) {
-      throw_errno(formatted("cannot end the DHCP client {}", *pid));
-    }
+  const std::string pid_file = file(sysroot, vmid, client, "pid");
+  // One that is killed while it leaves its starter may have made the next one already.
+  for (auto found = clients_with(pid_file); !found.empty(); found = clients_with(pid_file)) {
+    for (const auto& process : found) end_process(process);
   }
   remove_files(sysroot, vmid, client);
 }
