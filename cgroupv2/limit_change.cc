@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -17,8 +18,8 @@ namespace hutch::cgroupv2 {
 
 namespace {
 
-// Passes over the container's processes until one finds nobody who is left outside.
-constexpr int kMovePasses = 1000;
+// Against a container that makes processes faster than they are moved.
+constexpr int kMaxMoves = 20000;
 
 std::string file_of(const Group& group, const PlacedWrite& write) {
   return formatted("{}/{}/{}", write.hierarchy, group.path(), write.file);
@@ -33,22 +34,31 @@ std::vector<pid_t> processes_in(const std::string& directory) {
   return pids;
 }
 
+// Nothing: all are in both.
+std::optional<pid_t> process_outside(const Group& group, const std::string& directory) {
+  const auto moved = processes_in(directory);
+  for (const pid_t pid : processes_below(group.directory())) {
+    if (!std::binary_search(moved.begin(), moved.end(), pid)) return pid;
+  }
+  return std::nullopt;
+}
+
 // A process that is not in the group yet may fork a child that is not in it either, but one that is has only
 // children that are.
+//
+// The kernel takes numbers only, and one of a list may be a stranger's when its turn comes: a move takes
+// about ten milliseconds, so with many processes the container has time to go through all numbers. That is
+// why each one is looked up right before it is written. What is left is less than the time of one move, in
+// which somebody would have to make as many processes as there are numbers.
 void move_processes(const Group& group, const std::string& directory) {
-  for (int pass = 0; pass < kMovePasses; ++pass) {
-    const auto moved = processes_in(directory);
-    bool complete = true;
-    for (const pid_t pid : processes_below(group.directory())) {
-      if (std::binary_search(moved.begin(), moved.end(), pid)) continue;
-      complete = false;
-      try {
-        write_kernel_file(AT_FDCWD, directory + "/cgroup.procs", std::to_string(pid));
-      } catch (const Error& error) {
-        if (error.error_number() != ESRCH) throw;  // it ended meanwhile
-      }
+  for (int move = 0; move < kMaxMoves; ++move) {
+    const auto pid = process_outside(group, directory);
+    if (!pid) return;
+    try {
+      write_kernel_file(AT_FDCWD, directory + "/cgroup.procs", std::to_string(*pid));
+    } catch (const Error& error) {
+      if (error.error_number() != ESRCH) throw;  // it ended meanwhile
     }
-    if (complete) return;
   }
   throw Error(formatted("cannot move the container's processes into cgroup '{}'", directory), EAGAIN,
               "something inside makes processes without end");
