@@ -22,7 +22,7 @@ constexpr unsigned long kSafe = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 [[noreturn]] void child_fail(const Child& child, const char* action) {
   Failure failure = {errno, {}};
   strncpy(failure.action, action, sizeof failure.action - 1);
-  // Nobody is left to tell when this fails; the parent sees the end of file and an exit status.
+  // Fails only when the parent is gone: nobody is left to tell.
   (void)!write(child.result, &failure, sizeof failure);
   _exit(1);
 }

@@ -79,7 +79,8 @@ void await_exec(const Container& container, int result, int pidfd) {
     errno = failure.error;
     fail("do inside", failure.action);
   }
-  // The pipe is closed by exec and by death alike; a dead child would be one now.
+  // The pipe is closed by exec, and by the death of a child that was killed, which most likely is over by
+  // now.
   siginfo_t state = {};
   if (waitid(P_PIDFD, static_cast<id_t>(pidfd), &state, WEXITED | WNOHANG | WNOWAIT) != 0)
     fail("examine", container.name);
