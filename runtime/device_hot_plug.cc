@@ -83,12 +83,11 @@ class DevicePlug {
       : sysroot_(sysroot), spec_(spec), state_(state), device_(device), test_(test) {}
 
   void add() {
-    if (read_note(sysroot_, state_.vmid, device_.key)) {
-      throw Error(formatted("{} is plugged in already", device_.key), EEXIST);
-    }
     const DeviceNumber number = find_device(device_);
     const auto rules = device_rules(device_, number);
     const UniqueFd init = open_init(state_);
+    // What somebody left who was killed in the middle of this. Its rules go when the filter is replaced.
+    take_away(init.get());
     all_or_nothing([&](UndoStack& undo) {
       step();
       make_directories(plug_directory(sysroot_, state_.vmid), 0700);
@@ -96,14 +95,10 @@ class DevicePlug {
       undo.push("device filter", [&] { enforce(state_, policy_without(spec_, device_, number)); });
       enforce(state_, policy_with(spec_, device_, rules));
       step();
-      PlugNote note =
-          parse_note(run_apart([&] { return print_note(show(init.get(), number)); }), device_.key);
-      undo.push("node", [&, note] { hide(init.get(), note); });
-      note.device = print_device_number(number);
+      undo.push("node", [&] { take_away(init.get()); });
+      const UniqueFd notes = open_notes(sysroot_, state_.vmid);
+      run_apart([&] { return show(init.get(), notes.get(), number); });
       step_ = kHelperSteps;
-      step();
-      undo.push("note", [&] { remove_note(sysroot_, state_.vmid, device_.key); });
-      write_note(sysroot_, state_.vmid, note);
       step();
     });
   }
@@ -112,7 +107,9 @@ class DevicePlug {
     const auto note = read_note(sysroot_, state_.vmid, device_.key);
     if (!note) throw Error(formatted("{} was not plugged in while the container ran", device_.key), ENOENT);
     const DeviceNumber number = parse_device_number(note->device);
-    hide(open_init(state_).get(), *note);
+    const UniqueFd init = open_init(state_);
+    // The note last: until then this can be done again.
+    hide(init.get(), *note);
     enforce(state_, policy_without(spec_, device_, number));
     remove_note(sysroot_, state_.vmid, device_.key);
   }
@@ -146,8 +143,11 @@ class DevicePlug {
     return clone_mount(tree.get(), "node", false);
   }
 
-  PlugNote show(int init, const DeviceNumber& number) {
+  // The note comes before the mount, as with volumes.
+  std::string show(int init, int notes, const DeviceNumber& number) {
     PlugNote note;
+    note.key = device_.key;
+    note.device = print_device_number(number);
     note.target = device_.path;
     const UniqueFd node = make_node(number);
     step();
@@ -157,12 +157,21 @@ class DevicePlug {
       note.made = place.made;
       undo.push("file", [&] { remove_place(note.made); });
       step();
-      attach_mount(node.get(), place.target.get(), "");
       note.mount_id = mount_id_of(node.get());
+      write_note(notes, note);
+      step();
       undo.push("node", [&] { unmount_place(note.target, note.mount_id); });
+      attach_mount(node.get(), place.target.get(), "");
       step();
     });
-    return note;
+    return {};
+  }
+
+  void take_away(int init) {
+    const auto note = read_note(sysroot_, state_.vmid, device_.key);
+    if (!note) return;
+    hide(init, *note);
+    remove_note(sysroot_, state_.vmid, device_.key);
   }
 
   void hide(int init, const PlugNote& note) {

@@ -13,8 +13,8 @@ namespace hutch {
 // has mounted its /dev, and the guest can make none itself. The device filter of the container's cgroup is
 // replaced in one step.
 // `spec` is the running container's, with or without the device in it; its device policy is in force. The
-// caller holds the container's lock. Throws Error; then nothing is changed. EEXIST: this key is plugged in
-// already.
+// caller holds the container's lock, and its config says that nothing is plugged in under this key: what is
+// there was left by somebody who was killed, and is taken away first. Throws Error; then nothing is changed.
 void add_device(const Sysroot& sysroot, const ContainerSpec& spec, const ContainerState& state,
                 const DeviceSpec& device, const HotPlugTest& test = {});
 

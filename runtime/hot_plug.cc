@@ -237,8 +237,12 @@ std::string stage_path(const Sysroot& sysroot, std::uint32_t vmid, const std::st
   return plug_directory(sysroot, vmid) + "/" + key + ".mount";
 }
 
-void write_note(const Sysroot& sysroot, std::uint32_t vmid, const PlugNote& note) {
-  replace_file(AT_FDCWD, plug_directory(sysroot, vmid) + "/" + note.key, print_note(note), 0600);
+UniqueFd open_notes(const Sysroot& sysroot, std::uint32_t vmid) {
+  return open_file(AT_FDCWD, plug_directory(sysroot, vmid), O_RDONLY | O_DIRECTORY);
+}
+
+void write_note(int directory, const PlugNote& note) {
+  replace_file(directory, note.key, print_note(note), 0600);
 }
 
 std::optional<PlugNote> read_note(const Sysroot& sysroot, std::uint32_t vmid, const std::string& key) {

@@ -16,7 +16,7 @@
 // What hot-plugged volumes and devices share: a process that works inside the container's mount namespace,
 // and the note of what it did there.
 //
-//   run/hutch/<vmid>/added/<key>         the note, for whoever takes it out again
+//   run/hutch/<vmid>/added/<key>         the note, for whoever takes it out again; there before the mount is
 //   run/hutch/<vmid>/added/<key>.mount   where a file system is mounted in the supervisor's mount namespace
 //
 // Both go with the directory when the container has ended. The mounts go with the two mount namespaces, and
@@ -76,7 +76,10 @@ PlugNote parse_note(std::string_view text, const std::string& key);
 std::string plug_directory(const Sysroot& sysroot, std::uint32_t vmid);
 // "<plug directory>/<key>.mount"
 std::string stage_path(const Sysroot& sysroot, std::uint32_t vmid, const std::string& key);
-void write_note(const Sysroot& sysroot, std::uint32_t vmid, const PlugNote& note);
+// The plug directory, for processes that see other mounts.
+UniqueFd open_notes(const Sysroot& sysroot, std::uint32_t vmid);
+// `directory`: of open_notes.
+void write_note(int directory, const PlugNote& note);
 // Nothing when nothing is plugged in under that key.
 std::optional<PlugNote> read_note(const Sysroot& sysroot, std::uint32_t vmid, const std::string& key);
 void remove_note(const Sysroot& sysroot, std::uint32_t vmid, const std::string& key);

@@ -30,48 +30,39 @@ class VolumePlug {
   void add() {
     check_request();
     init_ = open(state_.init, "the container");
+    // What somebody left who was killed in the middle of this.
+    take_away();
     // Where it stays mounted beside the container, and where its attributes are locked.
     staged_ = volume_.kind != VolumeSpec::Kind::directory || locked();
     if (staged_) supervisor_ = open(state_.supervisor, "its supervisor");
     all_or_nothing([&](UndoStack& undo) {
       step();
       make_directories(plug_directory(sysroot_, state_.vmid), 0700);
-      if (staged_) {
-        check(::mkdir(stage().c_str(), 0700), formatted("cannot create '{}'", stage()));
-        undo.push("staging directory", [&] { remove_stage(); });
-      }
+      undo.push("mount", [this] { take_away(); });
+      if (staged_) check(::mkdir(stage().c_str(), 0700), formatted("cannot create '{}'", stage()));
       step();
       mount_ = open_mount();
       if (volume_.keep_attributes) undo.push("owner and mode", remember_attributes(mount_.get()));
       step();
-      const PlugNote note = parse_note(run_apart([&] { return print_note(show()); }), volume_.key);
+      const UniqueFd notes = open_notes(sysroot_, state_.vmid);
+      run_apart([&] { return show(notes.get()); });
       mount_.reset();
-      undo.push("mount", [this, note] { hide(note); });
       step_ = kHelperSteps;
-      step();
-      undo.push("note", [&] { remove_note(sysroot_, state_.vmid, volume_.key); });
-      write_note(sysroot_, state_.vmid, note);
       step();
     });
   }
 
   void remove() {
-    const auto note = read_note(sysroot_, state_.vmid, volume_.key);
-    if (!note) throw Error(formatted("{} was not plugged in while the container ran", volume_.key), ENOENT);
-    init_ = open(state_.init, "the container");
-    staged_ = path_exists(AT_FDCWD, stage());
-    // Without its supervisor there is no staging mount either.
-    if (staged_) {
-      if (auto supervisor = open_process(state_.supervisor)) supervisor_ = std::move(*supervisor);
+    if (!read_note(sysroot_, state_.vmid, volume_.key)) {
+      throw Error(formatted("{} was not plugged in while the container ran", volume_.key), ENOENT);
     }
-    hide(*note);
-    if (staged_) remove_stage();
-    remove_note(sysroot_, state_.vmid, volume_.key);
+    init_ = open(state_.init, "the container");
+    take_away();
   }
 
  private:
   // Steps are numbered through, those of the process apart, too.
-  static constexpr unsigned kHelperSteps = 9;
+  static constexpr unsigned kHelperSteps = 10;
 
   const Sysroot& sysroot_;
   const ContainerSpec& spec_;
@@ -92,9 +83,6 @@ class VolumePlug {
   std::string stage() const { return stage_path(sysroot_, state_.vmid, volume_.key); }
 
   void check_request() const {
-    if (read_note(sysroot_, state_.vmid, volume_.key)) {
-      throw Error(formatted("{} is plugged in already", volume_.key), EEXIST);
-    }
     if (volume_.kind == VolumeSpec::Kind::overlay || volume_.target == "/" ||
         !volume_.target.starts_with('/')) {
       throw Error(formatted("'{}' cannot be mounted on '{}' while the container runs", volume_.source,
@@ -115,9 +103,17 @@ class VolumePlug {
 
   bool locked() const { return !spec_.id_map.empty() && (volume_.bind || attributes_of(volume_) != 0); }
 
-  void remove_stage() const {
-    if (::rmdir(stage().c_str()) < 0 && errno != ENOENT)
+  // As far as it is there, in whatever state it was left.
+  void take_away() {
+    const auto note = read_note(sysroot_, state_.vmid, volume_.key);
+    const bool staged = path_exists(AT_FDCWD, stage());
+    // Without its supervisor there is no staging mount either.
+    const auto supervisor = staged ? open_process(state_.supervisor) : std::nullopt;
+    if (note || supervisor) hide(note, supervisor ? supervisor->get() : -1);
+    if (staged && ::rmdir(stage().c_str()) < 0 && errno != ENOENT) {
       throw_errno(formatted("cannot remove '{}'", stage()));
+    }
+    if (note) remove_note(sysroot_, state_.vmid, volume_.key);
   }
 
   // The detached mount, id-mapped. Seen from the host, whose mounts go on propagating into a bind, but none
@@ -137,8 +133,11 @@ class VolumePlug {
 
   // Apart from here on.
 
-  PlugNote show() {
+  // The note comes before the mount, so that there is no moment at which nobody would find it again. At worst
+  // empty directories stay inside.
+  std::string show(int notes) {
     PlugNote note;
+    note.key = volume_.key;
     note.target = volume_.target;
     all_or_nothing([&](UndoStack& undo) {
       const UniqueFd mount = staged_ ? stage_mount(undo) : std::move(mount_);
@@ -148,13 +147,15 @@ class VolumePlug {
       note.made = place.made;
       undo.push("directories", [&] { remove_place(note.made); });
       step();
-      if (volume_.keep_attributes) take_attributes(mount.get(), place.target.get());
-      attach_mount(mount.get(), place.target.get(), "");
       note.mount_id = mount_id_of(mount.get());
+      write_note(notes, note);
+      step();
+      if (volume_.keep_attributes) take_attributes(mount.get(), place.target.get());
       undo.push("mount", [&] { unmount_place(note.target, note.mount_id); });
+      attach_mount(mount.get(), place.target.get(), "");
       step();
     });
-    return note;
+    return {};
   }
 
   // Leaves the mount in the supervisor's mount namespace and gives a clone for the container.
@@ -178,13 +179,15 @@ class VolumePlug {
       throw_errno(formatted("cannot unmount '{}'", stage()));
   }
 
-  void hide(const PlugNote& note) const {
+  void hide(const std::optional<PlugNote>& note, int supervisor) const {
     run_apart([&] {
-      enter_mounts(init_.get());
-      unmount_place(note.target, note.mount_id);
-      remove_place(note.made);
-      if (supervisor_) {
-        enter_mounts(supervisor_.get());
+      if (note) {
+        enter_mounts(init_.get());
+        unmount_place(note->target, note->mount_id);
+        remove_place(note->made);
+      }
+      if (supervisor >= 0) {
+        enter_mounts(supervisor);
         unmount_stage();
       }
       return std::string();

@@ -13,7 +13,9 @@ namespace hutch {
 // mount namespace first and stays there, so that the container, by unmounting it, does not let go of the loop
 // device.
 // `spec` is the running container's, with or without the volume in it. The caller holds the container's
-// lock. Throws Error; then nothing is changed. EEXIST: this key is plugged in already.
+// lock, and its config says that nothing is plugged in under this key: if there is, it was left by somebody
+// who was killed before the config could be written, and is taken away first. Throws Error; then nothing is
+// changed.
 void add_volume(const Sysroot& sysroot, const ContainerSpec& spec, const ContainerState& state,
                 const VolumeSpec& volume, const HotPlugTest& test = {});
 

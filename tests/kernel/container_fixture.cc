@@ -1,10 +1,12 @@
 #include "tests/kernel/container_fixture.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <thread>
@@ -149,6 +151,29 @@ std::string host_snapshot(const std::string& directory, std::uint32_t vmid) {
     lines.push_back("file " + entry.path().string());
   std::sort(lines.begin(), lines.end());
   return join(lines, "\n");
+}
+
+bool killed_before(unsigned step, const std::function<void(const HotPlugTest& test)>& add) {
+  const pid_t pid = check(::fork(), "cannot fork");
+  if (pid == 0) {
+    HotPlugTest test;
+    test.before_step = [step, starter = ::getpid()](unsigned at) {
+      if (at != step) return;
+      ::kill(starter, SIGKILL);
+      while (true) ::pause();  // apart: dies with its starter
+    };
+    try {
+      add(test);
+    } catch (const Error&) {
+      ::_exit(1);
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  EXPECT_TRUE(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+  return WIFSIGNALED(status);
 }
 
 bool wait_for_file(const std::string& path, bool there) {

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "base/sysroot.h"
 #include "runtime/container_spec.h"
+#include "runtime/hot_plug.h"
 #include "runtime/start.h"
 #include "runtime/start_plan.h"
 #include "runtime/state.h"
@@ -66,6 +68,10 @@ class ContainerTest : public ::testing::Test {
   std::string before_;
   std::string bridge_;
 };
+
+// Runs `add` in a process of its own that is killed before the step of that number. False: it has no such
+// step.
+bool killed_before(unsigned step, const std::function<void(const HotPlugTest& test)>& add);
 
 // Whether a file appears (or, with `there` false, disappears) within ten seconds.
 bool wait_for_file(const std::string& path, bool there = true);

@@ -148,7 +148,6 @@ TEST_F(DevicesTest, ADeviceIsPluggedInAndOut) {
   EXPECT_EQ(sh(formatted("stat -c '%F %a %u:%g %t:%T' {}", host_path_)),
             "character special file 660 0:44 1:3");
   EXPECT_EQ(sh(formatted("echo x > {} && echo works", host_path_)), "works");
-  EXPECT_THROW(add_device(sysroot(), spec, state(), passed), Error);
   remove_device(sysroot(), spec, state(), passed);
   EXPECT_EQ(sh(formatted("test -e {} || echo gone", host_path_)), "gone");
   EXPECT_THROW(remove_device(sysroot(), spec, state(), passed), Error);
@@ -226,6 +225,25 @@ TEST_F(DevicesTest, AFailureAtAnyStepLeavesNothing) {
   }
   EXPECT_GE(failed, 8U);
   remove_tree(AT_FDCWD, formatted("/dev/hutch-test-{}.d", vmid()));
+}
+
+TEST_F(DevicesTest, WhatIsLeftByAKilledAddIsTakenAwayByTheNext) {
+  start();
+  auto passed = device();
+  passed.deny_write = true;
+  sh(formatted("touch {}", host_path_));
+  const std::string mounts = sh("cat /proc/self/mountinfo | wc -l");
+  unsigned killed = 0;
+  for (unsigned step = 0; step < 16; ++step) {
+    killed += killed_before(
+        step, [&](const HotPlugTest& test) { add_device(sysroot(), spec, state(), passed, test); });
+    add_device(sysroot(), spec, state(), passed);
+    EXPECT_EQ(sh(formatted("cat {} && grep -c ' {} ' /proc/self/mountinfo", host_path_, host_path_)), "1");
+    remove_device(sysroot(), spec, state(), passed);
+    EXPECT_EQ(sh("cat /proc/self/mountinfo | wc -l"), mounts) << step;
+    EXPECT_EQ(sh("echo x > /dev/null && echo writable"), "writable") << step;
+  }
+  EXPECT_GE(killed, 7U);
 }
 
 }  // namespace
