@@ -40,6 +40,15 @@ class HostPlanner {
   void process_files();
   bool watches_console() const { return spec_.console && spec_.autodev && spec_.console_output.watched(); }
 
+  // What needs no step: what the child gets, the limits, the label.
+  void decide();
+  // What the child takes over, opened.
+  void mounts();
+  // From the last things that happen before init is executed until it is.
+  void execute();
+  // The processes that stay beside init.
+  void beside_init();
+
   // What needs the first process and nothing else. Gives the step after which the id maps are written.
   std::size_t side_lane();
 

@@ -87,21 +87,16 @@ void HostPlanner::ahead() {
 
 void HostPlanner::rest(const HostFacts& facts) {
   facts_ = &facts;
-  choose_limits();
-  choose_profile();
-  child_.dropped_capabilities = bounding_set_to_drop(spec_.capabilities, facts.last_capability);
+  decide();
   complete(plan_.state);
   if (has_links_to_return(plan_.state)) {
     add(host::WriteState{}, "add to the state record what the host gets back");
   }
-  child_.sched_core = spec_.core_scheduling && facts.smt;
   if (notifies()) {
     add(host::ConnectSeccompProxy{},
         formatted("connect to the seccomp proxy {}", join(spec_.seccomp.notify_proxies, ", else ")), "",
         spec_.seccomp.notify_origin);
   }
-  child_.rootfs_mount = rootfs_mount_path(plan_.sysroot, spec_);
-  child_.waits_before_exec = has_inner_hooks(spec_) || !spec_.hooks.of(HookPhase::start_host).empty();
   if (watches_console()) {
     const auto& path = spec_.console_output.path;
     add(host::OpenConsoleFiles{}, "open what the console is shown on and logged to", "",
@@ -113,14 +108,7 @@ void HostPlanner::rest(const HostFacts& facts) {
   const bool staged = has_staged_hooks(spec_);
   if (staged) add(host::AwaitSide{mapped}, "wait for the id maps");
   // What the child needs for its mounts goes first, so that both sides have something to do.
-  volumes();
-  child_.root = plan_.child.new_slot();
-  const bool locked = needs_locked_attributes();
-  add(host::OpenRoot{child_.root, locked},
-      formatted("open the rootfs as a detached tree{}", locked ? ", its mounts' attributes locked" : ""));
-  if (spec_.autodev) build_dev();
-  sources();
-  namespace_filesystems();
+  mounts();
   v1_cgroups();
   hook_output();
   if (!staged) add(host::AwaitSide{mapped}, "wait for the id maps");
@@ -137,6 +125,33 @@ void HostPlanner::rest(const HostFacts& facts) {
   send(SyncMessage::Type::proceed_limited, "send 'limited'");
   // Beside the child's last steps. Nobody reads it before it is published.
   add(host::CompleteState{}, "complete the state record");
+  execute();
+  beside_init();
+  add(host::PublishState{}, "publish the state record");
+  add(host::CommitSupervisor{}, "leave the container to its supervisor");
+}
+
+void HostPlanner::decide() {
+  choose_limits();
+  choose_profile();
+  child_.dropped_capabilities = bounding_set_to_drop(spec_.capabilities, facts_->last_capability);
+  child_.sched_core = spec_.core_scheduling && facts_->smt;
+  child_.rootfs_mount = rootfs_mount_path(plan_.sysroot, spec_);
+  child_.waits_before_exec = has_inner_hooks(spec_) || !spec_.hooks.of(HookPhase::start_host).empty();
+}
+
+void HostPlanner::mounts() {
+  volumes();
+  child_.root = plan_.child.new_slot();
+  const bool locked = needs_locked_attributes();
+  add(host::OpenRoot{child_.root, locked},
+      formatted("open the rootfs as a detached tree{}", locked ? ", its mounts' attributes locked" : ""));
+  if (spec_.autodev) build_dev();
+  sources();
+  namespace_filesystems();
+}
+
+void HostPlanner::execute() {
   if (notifies()) {
     add(host::StartSeccompProxy{}, "start a process that passes seccomp notifications on", "end it",
         spec_.seccomp.notify_origin);
@@ -147,6 +162,9 @@ void HostPlanner::rest(const HostFacts& facts) {
     send(SyncMessage::Type::proceed_exec, "send 'execute'");
   }
   add(host::AwaitExec{}, "wait for init to be executed");
+}
+
+void HostPlanner::beside_init() {
   for (const auto& client : plan_.state.dhcp_clients) {
     add(host::StartDhcpClient{client},
         formatted("start a DHCP client for {} (IPv{})", client.interface, client.family == AF_INET ? 4 : 6),
@@ -156,8 +174,6 @@ void HostPlanner::rest(const HostFacts& facts) {
     add(host::StartConsoleWatch{}, "start the process that watches the console", "end it",
         spec_.console_output.log_file.origin);
   }
-  add(host::PublishState{}, "publish the state record");
-  add(host::CommitSupervisor{}, "leave the container to its supervisor");
 }
 
 HostStep& HostPlanner::add(HostAction action, std::string text, std::string undo, Origin origin) {

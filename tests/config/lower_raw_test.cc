@@ -1,5 +1,3 @@
-#include <linux/mount.h>
-
 #include <csignal>
 
 #include "config/lower.h"
@@ -8,7 +6,6 @@
 namespace hutch::config {
 namespace {
 
-using cgroupv2::DeviceRule;
 using cgroupv2::RawWrite;
 using testing::AllOf;
 using testing::ElementsAre;
@@ -16,13 +13,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
 using testing::SizeIs;
-
-// The mount that one lxc.mount.entry line gives, without its origin.
-MountSpec mount_of(const std::string& line) {
-  auto mount = spec_of(kUnprivileged, "lxc.mount.entry: " + line + "\n").mounts.at(0);
-  mount.origin = {};
-  return mount;
-}
 
 TEST(RawIdMap, ReplacesTheDefault) {
   const auto spec = spec_of(kUnprivileged,
@@ -102,144 +92,6 @@ TEST(RawEnvironment, AddsUpAndLaterOnesWin) {
   EXPECT_THAT(error_of(kUnprivileged, "lxc.environment: PATH\n"), HasSubstr("NAME=value"));
 }
 
-TEST(RawCapabilities, AddToTheDropList) {
-  EXPECT_THAT(values(spec_of(kUnprivileged, "lxc.cap.drop: sys_ptrace 21\nlxc.cap.drop: sys_ptrace\n")
-                         .capabilities.drop),
-              ElementsAre("sys_ptrace", "sys_admin"));
-  EXPECT_THAT(spec_of(kPrivileged, "lxc.cap.drop: sys_ptrace\n").capabilities.drop, SizeIs(6));
-}
-
-TEST(RawCapabilities, AreClearedByAnEmptyDrop) {
-  const auto capabilities =
-      spec_of(kPrivileged, "lxc.cap.drop:\nlxc.cap.keep: chown setuid\nlxc.cap.keep: kill\n").capabilities;
-  EXPECT_THAT(capabilities.drop, IsEmpty());
-  EXPECT_THAT(values(capabilities.keep.value()), ElementsAre("chown", "setuid", "kill"));
-}
-
-TEST(RawCapabilities, KeepNoneDropsAll) {
-  EXPECT_THAT(spec_of(kUnprivileged, "lxc.cap.keep: none\n").capabilities.keep.value(), IsEmpty());
-}
-
-TEST(RawCapabilities, RefusesMixturesAndUnknownNames) {
-  EXPECT_THAT(error_of(kPrivileged, "lxc.cap.keep: chown\n"),
-              AllOf(HasSubstr("lxc.cap.drop:"), HasSubstr("[100.conf:4]")));
-  EXPECT_THAT(error_of(kUnprivileged, "lxc.cap.keep: chown\nlxc.cap.drop: kill\n"),
-              HasSubstr("after 'lxc.cap.keep'"));
-  EXPECT_THAT(error_of(kUnprivileged, "lxc.cap.drop: CAP_KILL\n"),
-              HasSubstr("unknown capability 'CAP_KILL'"));
-  EXPECT_THAT(error_of(kUnprivileged, "lxc.cap.drop: none\n"), HasSubstr("unknown capability 'none'"));
-  EXPECT_THAT(error_of(kUnprivileged, "lxc.cap.drop: 41\n"), HasSubstr("'41'"));
-}
-
-TEST(RawMountEntry, TakesTheRecipes) {
-  MountSpec tun;
-  tun.source = "/dev/net/tun";
-  tun.target = "dev/net/tun";
-  tun.type = "none";
-  tun.bind = true;
-  tun.create = MountSpec::Create::file;
-  EXPECT_EQ(mount_of("/dev/net/tun dev/net/tun none bind,create=file"), tun);
-  MountSpec data;
-  data.source = "/srv/data";
-  data.target = "srv/data";
-  data.type = "none";
-  data.bind = data.recursive = data.id_mapped = true;
-  data.create = MountSpec::Create::directory;
-  EXPECT_EQ(mount_of("/srv/data srv/data none rbind,create=dir,idmap=container 0 0"), data);
-  const auto iso = mount_of("/tank/iso mnt/iso none bind,ro,optional,create=dir,mode=0666 0 0");
-  EXPECT_TRUE(iso.optional);
-  EXPECT_EQ(iso.attributes_set, std::uint64_t{MOUNT_ATTR_RDONLY});
-  EXPECT_THAT(iso.fs_options, IsEmpty());
-}
-
-TEST(RawMountEntry, TakesFileSystemOptions) {
-  EXPECT_THAT(mount_of("tmpfs tmp tmpfs rw,size=512m,mode=1777,create=dir 0 0").fs_options,
-              ElementsAre(Pair("size", "512m"), Pair("mode", "1777")));
-  EXPECT_THAT(
-      mount_of("overlay opt/app overlay lowerdir=/a,upperdir=/b,workdir=/c,index=off,userxattr").fs_options,
-      ElementsAre(Pair("lowerdir", "/a"), Pair("upperdir", "/b"), Pair("workdir", "/c"), Pair("index", "off"),
-                  Pair("userxattr", "")));
-  // Whole words only: this is no "ro".
-  EXPECT_THAT(mount_of("t t tmpfs rootcontext=x").fs_options, ElementsAre(Pair("rootcontext", "x")));
-}
-
-TEST(RawMountEntry, LetsTheLastAttributeWin) {
-  const auto mount = mount_of("/t t none bind,ro,rw,dev,nodev,noatime,strictatime,defaults,sync");
-  EXPECT_EQ(mount.attributes_set, std::uint64_t{MOUNT_ATTR_NODEV | MOUNT_ATTR_STRICTATIME});
-  // A host mount's own read-only, nosuid and noexec stay; only `dev` takes nodev off.
-  EXPECT_EQ(mount.attributes_clear, std::uint64_t{MOUNT_ATTR__ATIME});
-  EXPECT_EQ(mount_of("/t t none bind,rw,suid,exec,dev").attributes_clear, std::uint64_t{MOUNT_ATTR_NODEV});
-}
-
-TEST(RawMountEntry, TakesPropagationAndRelativeSources) {
-  const auto mount = mount_of("etc mnt none bind,relative,rslave");
-  EXPECT_TRUE(mount.source_in_root);
-  EXPECT_EQ(mount.propagation, MountSpec::Propagation::slave);
-  EXPECT_TRUE(mount.propagation_recursive);
-}
-
-TEST(RawMountEntry, DecodesBlanksInFields) {
-  EXPECT_EQ(mount_of("/a\\040b\\134c x\\011y none bind").source, "/a b\\c");
-  EXPECT_EQ(mount_of("/a x\\011y none bind").target, "x\ty");
-}
-
-TEST(RawMountEntry, TakesAbsoluteTargetsFromTheContainersRoot) {
-  const auto result = lower_text(kUnprivileged, "lxc.mount.entry: /a /mnt//x none bind\n");
-  EXPECT_EQ(result.spec.mounts.at(0).target, "mnt/x");
-  ASSERT_THAT(result.diagnostics, SizeIs(1));
-  EXPECT_EQ(result.diagnostics[0].origin, (Origin{"100.conf", 5}));
-  EXPECT_EQ(mount_of("/a /var/lib/lxc/100/rootfs/mnt/x none bind").target, "mnt/x");
-}
-
-TEST(RawMountEntry, RefusesBadLines) {
-  for (const auto* bad :
-       {"/a", "/a b", "/a ../b none bind", "/a b/../../c none bind", "/a / none bind", "../a b none bind",
-        "/a b none create=dir", "/a b none bind,idmap=proc/1/ns/user", "/a b none bind,create=link",
-        "t b tmpfs idmap=container", "t b tmpfs idmap=/proc/1/ns/user",
-        "a b none bind,relative,idmap=container", "../a b none bind,relative", "/a b c d 0 0 0"}) {
-    EXPECT_THAT(error_of(kUnprivileged, std::string("lxc.mount.entry: ") + bad + "\n"),
-                AllOf(HasSubstr("mount entry"), HasSubstr("[100.conf:5]")))
-        << bad;
-  }
-}
-
-TEST(RawMountEntry, IsClearedByAnEmptyLine) {
-  EXPECT_THAT(spec_of(kPrivileged, "lxc.mount.entry:\n").mounts, IsEmpty());
-}
-
-TEST(RawMountFstab, ComesBeforeTheEntries) {
-  const auto mounts =
-      spec_of(kUnprivileged, "lxc.mount.entry: /c c none bind\nlxc.mount.fstab: /fstab\n").mounts;
-  ASSERT_THAT(mounts, SizeIs(3));
-  EXPECT_EQ(mounts[0].source, "/a");
-  EXPECT_EQ(mounts[0].origin, (Origin{"/fstab", 3}));
-  EXPECT_EQ(mounts[1].source, "/b");
-  EXPECT_EQ(mounts[2].source, "/c");
-  EXPECT_THAT(spec_of(kUnprivileged, "lxc.mount: /fstab\nlxc.mount.fstab:\n").mounts, IsEmpty());
-}
-
-TEST(RawMountFstab, RefusesMissingFilesAndBadLines) {
-  EXPECT_THAT(error_of(kUnprivileged, "lxc.mount.fstab: /none\n"),
-              AllOf(HasSubstr("ENOENT"), HasSubstr("[100.conf:5]")));
-  EXPECT_THAT(error_of(kUnprivileged, "lxc.mount.fstab: /bad-fstab\n"), HasSubstr("[/bad-fstab:2]"));
-}
-
-TEST(RawMountAuto, ReplacesOnlyItsCategory) {
-  const auto spec = spec_of(kUnprivileged, "lxc.mount.auto: \"proc:rw sys:ro\"\n");
-  EXPECT_EQ(spec.proc, ProcMount::read_write);
-  EXPECT_EQ(spec.sys, SysMount::read_only);
-  EXPECT_EQ(spec.cgroup, CgroupMount::read_write);
-  EXPECT_EQ(spec_of(kUnprivileged, "lxc.mount.auto: cgroup:ro:force\n").cgroup, CgroupMount::read_only);
-}
-
-TEST(RawMountAuto, IsClearedByAnEmptyLine) {
-  const auto spec = spec_of(kUnprivileged, "lxc.mount.auto:\nlxc.mount.auto: proc\n");
-  EXPECT_EQ(spec.proc, ProcMount::mixed);
-  EXPECT_EQ(spec.sys, SysMount::none);
-  EXPECT_EQ(spec.cgroup, CgroupMount::none);
-  EXPECT_THAT(error_of(kUnprivileged, "lxc.mount.auto: proc:ro\n"), HasSubstr("unknown mount 'proc:ro'"));
-}
-
 TEST(RawCgroup, WritesFilesInOrder) {
   EXPECT_THAT(
       spec_of(kUnprivileged, "lxc.cgroup2.pids.max: 4096\nlxc.cgroup2.io.max: 8:0 rbps=10\n").resources.raw,
@@ -277,139 +129,6 @@ TEST(RawCgroup, TranslatesVersion1) {
   ASSERT_THAT(result.diagnostics, SizeIs(1));
   EXPECT_THAT(result.diagnostics[0].text(), HasSubstr("100.conf:8: 'lxc.cgroup.net_cls.classid'"));
   EXPECT_THAT(error_of(kUnprivileged, "lxc.cgroup.memory.limit_in_bytes: lots\n"), HasSubstr("byte count"));
-}
-
-DeviceRule rule(bool allow, char type, std::optional<std::uint32_t> major, std::optional<std::uint32_t> minor,
-                int line) {
-  return {allow, type, major, minor, true, true, true, {"100.conf", line}};
-}
-
-TEST(RawDevices, AppendTheNewestRuleLast) {
-  const auto devices =
-      spec_of(kPrivileged, "lxc.cgroup2.devices.allow: c 10:200 rwm\nlxc.cgroup.devices.allow = b *:* rwm\n")
-          .devices;
-  ASSERT_THAT(devices.rules, SizeIs(14));
-  EXPECT_EQ(devices.rules[12], rule(true, 'c', 10, 200, 4));
-  EXPECT_EQ(devices.rules[13], rule(true, 'b', std::nullopt, std::nullopt, 5));
-}
-
-TEST(RawDevices, ReplaceTheSameRule) {
-  const auto devices = spec_of(kUnprivileged,
-                               "lxc.cgroup2.devices.deny: c 5:1 rwm\nlxc.cgroup2.devices.deny: c 5:2 rwm\n"
-                               "lxc.cgroup2.devices.allow: c 5:1 mwr\n")
-                           .devices;
-  EXPECT_THAT(devices.rules, ElementsAre(rule(false, 'c', 5, 2, 6), rule(true, 'c', 5, 1, 7)));
-}
-
-TEST(RawDevices, SwitchThePolicy) {
-  EXPECT_EQ(spec_of(kPrivileged, "lxc.cgroup2.devices.allow: a\n").devices, cgroupv2::DevicePolicy{});
-  const auto devices = spec_of(kUnprivileged,
-                               "lxc.cgroup2.devices.deny: c 1:3 w\nlxc.cgroup2.devices.deny: a\n"
-                               "lxc.cgroup2.devices.allow: a *:* rwm\n")
-                           .devices;
-  EXPECT_FALSE(devices.allow_by_default);
-  EXPECT_THAT(devices.rules, ElementsAre(rule(true, 'a', std::nullopt, std::nullopt, 7)));
-}
-
-TEST(RawDevices, TakeThePathOfANode) {
-  EXPECT_THAT(spec_of(kUnprivileged, "lxc.cgroup2.devices.allow: /dev/kfd rwm\n").devices.rules,
-              ElementsAre(rule(true, 'c', 510, 0, 5)));
-  EXPECT_THAT(error_of(kUnprivileged, "lxc.cgroup2.devices.allow: /dev/none rwm\n"),
-              AllOf(HasSubstr("ENOENT"), HasSubstr("[100.conf:5]")));
-}
-
-TEST(RawDevices, RefuseBadRules) {
-  for (const auto* bad : {"c 10:200", "x 1:1 r", "c 10 r", "c 1:1 rx", "c 1:1 rw r", "c -1:1 r", "c 1: r"}) {
-    EXPECT_THAT(error_of(kUnprivileged, std::string("lxc.cgroup2.devices.deny: ") + bad + "\n"),
-                HasSubstr("[100.conf:5]"))
-        << bad;
-  }
-}
-
-TEST(RawAppArmor, OwnProfileSuppressesTheGeneratedOne) {
-  const auto result = lower_text(kUnprivileged, "features: nesting=1\nlxc.aa_profile: unconfined\n");
-  EXPECT_EQ(result.spec.apparmor, (AppArmorSpec{.profile = "unconfined", .origin = {"100.conf", 6}}));
-  EXPECT_FALSE(result.spec.nesting_mounts);
-  ASSERT_THAT(result.diagnostics, SizeIs(1));
-  EXPECT_THAT(result.diagnostics[0].text(), HasSubstr("100.conf:5: option 'features'"));
-}
-
-TEST(RawAppArmor, AddsRules) {
-  const auto spec =
-      spec_of(kUnprivileged,
-              "lxc.apparmor.raw: mount,\nlxc.apparmor.allow_incomplete: 1\nlxc.apparmor.allow_nesting: 1\n");
-  EXPECT_EQ(spec.apparmor.raw_rules.back(), (Located<std::string>{"mount,", {"100.conf", 5}}));
-  EXPECT_TRUE(spec.apparmor.allow_incomplete);
-  EXPECT_TRUE(spec.apparmor.allow_nesting);
-  EXPECT_TRUE(spec.nesting_mounts);
-  EXPECT_THAT(error_of(kUnprivileged, "lxc.apparmor.allow_nesting: yes\n"), HasSubstr("[100.conf:5]"));
-}
-
-TEST(RawSeccomp, ReadsTheProfileFile) {
-  EXPECT_EQ(spec_of(kUnprivileged, "lxc.seccomp.profile: /policy\n").seccomp,
-            (SeccompSpec{.policy = "2\ndenylist\n", .origin = {"100.conf", 5}}));
-  EXPECT_EQ(spec_of(kUnprivileged, "lxc.seccomp.profile:\n").seccomp.policy, "");
-}
-
-TEST(RawSeccomp, NeverTurnsAMissingFileIntoNoFilter) {
-  EXPECT_THAT(error_of(kUnprivileged, "lxc.seccomp.profile: /none\n"),
-              AllOf(HasSubstr("ENOENT"), HasSubstr("[100.conf:5]")));
-  EXPECT_THAT(error_of(kUnprivileged, "lxc.seccomp: /empty\n"), HasSubstr("[100.conf:5]"));
-}
-
-TEST(RawSeccomp, AsksAProxy) {
-  const auto seccomp = spec_of(kUnprivileged,
-                               "lxc.seccomp.profile: /policy\nlxc.seccomp.notify.proxy: unix:/run/p\n"
-                               "lxc.seccomp.notify.cookie: \"a b\"\n")
-                           .seccomp;
-  EXPECT_THAT(seccomp.notify_proxies, ElementsAre("/run/p"));
-  EXPECT_EQ(seccomp.notify_cookie, "a b");
-  EXPECT_EQ(seccomp.notify_origin, (Origin{"100.conf", 6}));
-  EXPECT_THAT(spec_of(kUnprivileged, "lxc.seccomp.notify.proxy: unix:@name\n").seccomp.notify_proxies,
-              ElementsAre("@name"));
-  EXPECT_THAT(spec_of(kUnprivileged, "features: mknod=1\nlxc.seccomp.notify.proxy:\n").seccomp.notify_proxies,
-              IsEmpty());
-  for (const auto& bad : {std::string("tcp:1.2.3.4"), std::string("/run/p"), std::string("unix:"),
-                          std::string("unix:run"), "unix:/" + std::string(107, 'x')}) {
-    EXPECT_THAT(error_of(kUnprivileged, "lxc.seccomp.notify.proxy: " + bad + "\n"), HasSubstr("[100.conf:5]"))
-        << bad;
-  }
-}
-
-TEST(RawSeccomp, TheFeatureMknodAsksProxmoxsDaemon) {
-  const auto seccomp = spec_of(kUnprivileged, "features: mknod=1\n").seccomp;
-  EXPECT_THAT(seccomp.policy, HasSubstr("mknodat notify [2,0x6000,SCMP_CMP_MASKED_EQ,0xf000]\n"));
-  EXPECT_THAT(seccomp.notify_proxies,
-              ElementsAre("/run/pve-lxc-syscalld/socket", "/run/pve/lxc-syscalld.sock"));
-  EXPECT_EQ(seccomp.notify_cookie, "100");
-  EXPECT_THAT(spec_of(kPrivileged, "features: mknod=1\n").seccomp.notify_proxies, IsEmpty());
-  EXPECT_THAT(diagnostics_of(kUnprivileged, "features: mknod=1\nlxc.seccomp.profile: /policy\n"),
-              ElementsAre(HasSubstr("'mknod' has no effect beside lxc.seccomp.profile")));
-}
-
-TEST(RawSeccomp, OwnFilterIsLoadedOnTopOfTheStartersAnyway) {
-  EXPECT_EQ(spec_of(kUnprivileged, "lxc.seccomp.allow_nesting: 1\n").seccomp,
-            spec_of(kUnprivileged, "lxc.seccomp.allow_nesting: 0\n").seccomp);
-  EXPECT_THAT(error_of(kUnprivileged, "lxc.seccomp.allow_nesting: 2\n"), HasSubstr("[100.conf:5]"));
-}
-
-TEST(RawSelinux, TakesContexts) {
-  const auto selinux =
-      spec_of(kUnprivileged, "lxc.selinux.context: a:b:c:s0\nlxc.selinux.context.keyring: k:b:c:s0\n")
-          .selinux;
-  EXPECT_EQ(selinux, (SelinuxSpec{"a:b:c:s0", "k:b:c:s0", {"100.conf", 6}}));
-  EXPECT_EQ(spec_of(kUnprivileged, "lxc.se_context: x\nlxc.selinux.context: unconfined_t\n").selinux.context,
-            "");
-  EXPECT_EQ(spec_of(kUnprivileged, "lxc.selinux.context: x\nlxc.selinux.context:\n").selinux.context, "");
-}
-
-TEST(RawAppArmor, KnowsItsWordsAndItsDefault) {
-  EXPECT_EQ(spec_of(kUnprivileged, "lxc.apparmor.profile:\n").apparmor.profile, "lxc-container-default-cgns");
-  EXPECT_EQ(spec_of(kUnprivileged, "lxc.apparmor.profile: unchanged\n").apparmor.profile, "unchanged");
-  EXPECT_TRUE(spec_of(kUnprivileged, "lxc.apparmor.allow_incomplete: 1\n").apparmor.allow_incomplete);
-  EXPECT_FALSE(spec_of(kUnprivileged, "lxc.apparmor.allow_incomplete: 1\nlxc.apparmor.allow_incomplete:\n")
-                   .apparmor.allow_incomplete);
-  EXPECT_THAT(error_of(kUnprivileged, "lxc.apparmor.allow_incomplete: 3\n"), HasSubstr("[100.conf:5]"));
 }
 
 TEST(RawMonitor, SaysWhatHappens) {

@@ -202,6 +202,15 @@ INSTANTIATE_TEST_SUITE_P(Configs, GoldenPlan, ::testing::ValuesIn(config_names()
   return text;
 });
 
+// Whoever joins the container later has to take the cookie, too.
+TEST(Plan, RecordsThatInitHasACoreSchedulingCookie) {
+  const std::string name = config_names().front();
+  ContainerSpec spec = lowered(name).spec;
+  EXPECT_FALSE(plan_of(spec, name).state.core_scheduling);
+  spec.core_scheduling = true;
+  EXPECT_TRUE(plan_of(spec, name).state.core_scheduling);
+}
+
 TEST(GoldenPlans, AreAtLeastTwelve) {
   EXPECT_GE(config_names().size(), 12U);
 }

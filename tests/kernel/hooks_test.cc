@@ -2,11 +2,9 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <thread>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -14,10 +12,9 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "runtime/stop.h"
-#include "tests/kernel/container_fixture.h"
+#include "tests/kernel/hooks_fixture.h"
 
-// Hooks of every phase, in containers that run: each writes down its arguments, its environment and what it
-// sees.
+// Hooks of every phase, in containers that run.
 namespace hutch::kernel_test {
 namespace {
 
@@ -26,62 +23,6 @@ using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-constexpr HookPhase kHostPhases[] = {HookPhase::pre_start, HookPhase::start_host, HookPhase::stop,
-                                     HookPhase::post_stop};
-constexpr HookPhase kStagedPhases[] = {HookPhase::pre_mount, HookPhase::mount, HookPhase::autodev};
-
-class HooksTest : public ContainerTest {
- protected:
-  void SetUp() override {
-    ContainerTest::SetUp();
-    if (IsSkipped() || HasFatalFailure()) return;
-    make_directories(notes());
-    ASSERT_EQ(::chmod(notes().c_str(), 0777), 0);
-    write_script("note", R"sh(#!/bin/sh
-phase=${LXC_HOOK_TYPE:-$3}
-echo "$phase" >> NOTES/order
-{ echo "args: $*"; env; echo "user: $(id -u)"; cat /proc/self/uid_map; readlink /proc/self/ns/mnt
-  for link in /proc/self/fd/*; do t=$(readlink $link) && echo "fd: $t"; done; true; } > NOTES/$phase
-)sh");
-    forget();
-    // The container's own.
-    replace_file(
-        AT_FDCWD, rootfs() + "/bin/note",
-        "#!/bin/sh\n{ echo \"args: $*\"; env; cat /proc/1/cgroup; ls -l /proc/self/fd; } > /tmp/start\n",
-        0755, Owner{100000, 100000});
-  }
-
-  std::string notes() const { return directory() + "/notes"; }
-  void write_script(const std::string& name, std::string text) const {
-    for (std::size_t at = 0; (at = text.find("NOTES", at)) != std::string::npos;)
-      text.replace(at, 5, notes());
-    replace_file(AT_FDCWD, directory() + "/" + name, text, 0755);
-  }
-  void hook(HookPhase phase, const std::string& command) {
-    spec.hooks.of(phase).push_back({command, {"test.conf", 10 + static_cast<int>(phase)}});
-  }
-  void note_every_phase() {
-    for (const auto phase : kHostPhases) hook(phase, directory() + "/note");
-    for (const auto phase : kStagedPhases) hook(phase, directory() + "/note");
-    hook(HookPhase::start, "/bin/note own");
-  }
-  std::vector<std::string> lines(const std::string& name) const {
-    std::vector<std::string> result;
-    const std::string text = read_file_if_exists(AT_FDCWD, notes() + "/" + name).value_or("");
-    for (const auto line : split(text, '\n')) {
-      if (!line.empty()) result.emplace_back(line);
-    }
-    return result;
-  }
-  void forget() const {
-    for (const auto& name : list_directory(notes())) remove_tree(AT_FDCWD, notes() + "/" + name);
-    replace_file(AT_FDCWD, notes() + "/order", "", 0666);
-    ASSERT_EQ(::chmod((notes() + "/order").c_str(), 0666), 0);
-  }
-  std::string order() const { return join(lines("order"), " "); }
-  std::string mount_path() const { return rootfs_mount_path(sysroot(), vmid()); }
-};
 
 TEST_F(HooksTest, RunInOrderWithTheirArguments) {
   note_every_phase();
@@ -284,126 +225,6 @@ TEST_F(HooksTest, AnOutputThatIsLeftOpenIsNotWaitedFor) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(15));
 }
 
-// The stop hook finds the namespaces that its arguments name, after the last process is gone.
-TEST_F(HooksTest, StopHooksHaveTheNamespaces) {
-  write_script("look", R"sh(#!/bin/sh
-for ns in "$@"; do case $ns in mnt:*) nsenter --mount=${ns#mnt:} cat /tmp/of-the-container > NOTES/content;; esac; done
-for ns in "$@"; do case $ns in *:/proc/*) readlink ${ns#*:} >> NOTES/links;; esac; done
-kill -0 $LXC_PID && echo alive >> NOTES/links
-true
-)sh");
-  hook(HookPhase::stop, directory() + "/look");
-  spec.init.argv = {"/bin/sh", "-c", "echo hello > /tmp/of-the-container; sleep 1000"};
-  start();
-  ASSERT_TRUE(wait_for_file(rootfs() + "/tmp/of-the-container"));
-  const std::string net = sh("readlink /proc/1/ns/net");
-  kill_container(sysroot(), state());
-  EXPECT_THAT(lines("links"), Contains(net));
-  EXPECT_EQ(lines("links").size(), 7U);
-  EXPECT_EQ(join(lines("content"), "\n"), "hello");
-}
-
-TEST_F(HooksTest, EndHooksRunOnceWhenInitEnds) {
-  for (const std::string way : {"exit 0", "poweroff -f", "kill -9 1; sleep 1000"}) {
-    spec.hooks = {};
-    hook(HookPhase::stop, directory() + "/note");
-    hook(HookPhase::post_stop, directory() + "/note");
-    spec.init.argv = {"/bin/sh", "-c", way};
-    start();
-    if (way.starts_with("kill")) ::kill(state().init.pid, SIGKILL);
-    EXPECT_TRUE(wait_until_gone()) << way;
-    EXPECT_EQ(order(), "stop post-stop") << way;
-    forget();
-    kill();
-  }
-}
-
-TEST_F(HooksTest, EndHooksRunOnceWithoutASupervisor) {
-  hook(HookPhase::stop, directory() + "/note");
-  hook(HookPhase::post_stop, directory() + "/note");
-  const auto kill_supervisor = [&] {
-    const ContainerState running = state();
-    ASSERT_EQ(::kill(running.supervisor.pid, SIGKILL), 0);
-    while (is_alive(running.supervisor)) std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  };
-  start();
-  kill_supervisor();
-  kill_container(sysroot(), state());
-  EXPECT_EQ(order(), "stop post-stop");
-  EXPECT_THAT(lines("stop").at(0), HasSubstr(" mnt:/proc/")) << "held by who stops it";
-  forget();
-  // The namespaces of one that ended alone are gone.
-  start();
-  kill_supervisor();
-  const ContainerState running = state();
-  ASSERT_EQ(::kill(running.init.pid, SIGKILL), 0);
-  while (is_alive(running.init)) std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  EXPECT_EQ(order(), "");
-  clean_up_leftovers(sysroot(), vmid());
-  EXPECT_EQ(order(), "stop post-stop");
-  EXPECT_EQ(lines("stop").at(0), formatted("args: {} lxc stop", vmid()));
-}
-
-TEST_F(HooksTest, EndHooksRunWhenTheStarterIsKilled) {
-  note_every_phase();
-  const StartPlan planned = plan();
-  std::size_t limited = 0;
-  for (std::size_t at = 0; at < planned.host.size(); ++at) {
-    if (std::holds_alternative<host::AwaitReady>(planned.host[at].action)) limited = at;
-  }
-  const pid_t starter = ::fork();
-  if (starter == 0) {
-    StartOptions options;
-    options.before_step = [limited](std::size_t at) {
-      if (at == limited) ::raise(SIGKILL);
-    };
-    try {
-      start_container(planned, options);
-    } catch (const Error&) {
-    }
-    ::_exit(0);
-  }
-  ::waitpid(starter, nullptr, 0);
-  EXPECT_TRUE(wait_until_gone());
-  EXPECT_THAT(order(), ::testing::EndsWith("stop post-stop"));
-  // Its process, which is nobody's child here, ends a moment after its work.
-  for (int tries = 0; tries < 500; ++tries) {
-    if (host_snapshot(directory(), vmid()).find("process ") == std::string::npos) break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-}
-
-// An init that asks for a reboot right away; the restart command of this program leaves a report.
-class RebootTest : public HooksTest {
- protected:
-  std::string report() const { return directory() + "/restarted"; }
-  void reboot_with(const std::string& command) {
-    hook(HookPhase::stop, directory() + "/note");
-    hook(HookPhase::post_stop, command);
-    spec.init.argv = {"/bin/sh", "-c", "reboot -f"};
-    StartOptions options;
-    options.restart_command = {"restart", "--gtest_filter=-*", "--gtest_output=xml:" + report()};
-    start(options);
-    EXPECT_TRUE(wait_until_gone());
-  }
-};
-
-TEST_F(RebootTest, HooksAreToldTheTarget) {
-  reboot_with(directory() + "/note");
-  EXPECT_TRUE(wait_for_file(report()));
-  EXPECT_EQ(order(), "stop post-stop");
-  EXPECT_THAT(lines("stop"), Contains("LXC_TARGET=reboot"));
-  EXPECT_THAT(lines("post-stop"), Contains("LXC_TARGET=reboot"));
-}
-
-TEST_F(RebootTest, AFailingPostStopHookCancelsIt) {
-  reboot_with("/bin/false");
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
-  EXPECT_FALSE(path_exists(AT_FDCWD, report()));
-  EXPECT_EQ(order(), "stop");
-}
-
-// What pre-start mounts is there for the volumes and for post-stop, and never on the host.
 // A start hook is a program of the guest's, beside a first process that is still ours.
 TEST_F(HooksTest, StartHooksOfAPrivilegedContainerHaveItsRightsOnly) {
   spec.id_map = {};
@@ -424,6 +245,7 @@ TEST_F(HooksTest, StartHooksOfAPrivilegedContainerHaveItsRightsOnly) {
   EXPECT_FALSE(plan().shares_memory);
 }
 
+// What pre-start mounts is there for the volumes and for post-stop, and never on the host.
 TEST_F(HooksTest, MountsOfPreStartAreTheContainersOwn) {
   make_directories(directory() + "/extra");
   write_script("mount", "#!/bin/sh\nmount -t tmpfs none NOTES/../extra && echo data > NOTES/../extra/file\n");
@@ -442,46 +264,6 @@ TEST_F(HooksTest, MountsOfPreStartAreTheContainersOwn) {
   kill_container(sysroot(), state());
   EXPECT_EQ(join(lines("umount"), ""), "gone") << join(lines("umount-error"), "\n");
 }
-
-// A start in a process of its own that is told to stop while a hook sleeps.
-class InterruptionTest : public HooksTest, public ::testing::WithParamInterface<std::pair<HookPhase, int>> {};
-
-TEST_P(InterruptionTest, TakesEverythingBack) {
-  const auto [phase, number] = GetParam();
-  write_script("sleep", "#!/bin/sh\necho begun > NOTES/begun\nexec sleep 1000\n");
-  replace_file(AT_FDCWD, rootfs() + "/bin/doze", "#!/bin/sh\necho begun > /tmp/begun\nexec sleep 1000\n",
-               0755, Owner{100000, 100000});
-  hook(phase, phase == HookPhase::start ? "/bin/doze" : directory() + "/sleep");
-  hook(HookPhase::post_stop, directory() + "/note");
-  const StartPlan planned = plan();
-  const std::string errors = directory() + "/errors";
-  const pid_t starter = ::fork();
-  if (starter == 0) {
-    int status = 0;
-    try {
-      start_container(planned, {});
-    } catch (const Error& error) {
-      replace_file(AT_FDCWD, errors, error.what(), 0644);
-      status = 3;
-    }
-    ::_exit(status);
-  }
-  ASSERT_TRUE(wait_for_file(phase == HookPhase::start ? rootfs() + "/tmp/begun" : notes() + "/begun"));
-  ASSERT_EQ(::kill(starter, number), 0);
-  int status = 0;
-  ASSERT_EQ(::waitpid(starter, &status, 0), starter);
-  EXPECT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 3);
-  EXPECT_THAT(read_file(AT_FDCWD, errors),
-              HasSubstr(formatted("interrupted by SIG{}", ::sigabbrev_np(number))));
-  EXPECT_EQ(order(), "post-stop");
-}
-
-INSTANTIATE_TEST_SUITE_P(Phases, InterruptionTest,
-                         ::testing::Values(std::pair{HookPhase::pre_start, SIGINT},
-                                           std::pair{HookPhase::mount, SIGTERM},
-                                           std::pair{HookPhase::start, SIGINT},
-                                           std::pair{HookPhase::start_host, SIGTERM}));
 
 TEST_F(HooksTest, ProcessFilesAreWrittenForInitAlone) {
   spec.process_files = {{"oom_score_adj", {"321", {"test.conf", 9}}}};
