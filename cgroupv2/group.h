@@ -24,9 +24,8 @@ class Group {
 
   const Layout& layout() const { return layout_; }
   const std::string& path() const { return path_; }
-  // <unified>/<path> and <unified>/<path>/<inner>, for freezer.h and statistics.h.
+  // <unified>/<path>, for freezer.h and statistics.h.
   const std::string& directory() const { return directory_; }
-  const std::string& inner_directory() const { return inner_directory_; }
 
   // Both make `path` where none is alive: a group of that name that holds processes is an error naming one of
   // them (EBUSY); a stale empty one is removed first. They do not apply the writes. When one throws, what it

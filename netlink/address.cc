@@ -287,28 +287,17 @@ void delete_default_route(Socket& socket, int index, int family) {
   socket.request(delete_default_route_message(index, family));
 }
 
-namespace {
-
-// Sends a route over a gateway, once more with a host route before it when no subnet has the gateway.
-void request_over_gateway(Socket& socket, int index, const IpAddress& gateway, const Message& route) {
+void replace_default_route(Socket& socket, int index, const IpAddress& gateway) {
+  const Message route = replace_default_route_message(index, gateway);
   try {
     socket.request(route);
     return;
   } catch (const Error& error) {
+    // What the kernel says when no subnet of the link has the gateway.
     const int outside_subnet = gateway.family == AF_INET ? ENETUNREACH : EHOSTUNREACH;
     if (error.error_number() != outside_subnet) throw;
   }
   socket.request_all(std::vector<Message>{add_host_route_message(index, gateway), route});
-}
-
-}  // namespace
-
-void replace_default_route(Socket& socket, int index, const IpAddress& gateway) {
-  request_over_gateway(socket, index, gateway, replace_default_route_message(index, gateway));
-}
-
-void add_default_route(Socket& socket, int index, const IpAddress& gateway) {
-  request_over_gateway(socket, index, gateway, add_default_route_message(index, gateway));
 }
 
 void configure_interface(Socket& socket, const InterfaceSetup& setup) {

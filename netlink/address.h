@@ -63,11 +63,6 @@ void replace_default_route(Socket& socket, int index, const IpAddress& gateway);
 // ESRCH: there is none.
 void delete_default_route(Socket& socket, int index, int family);
 
-// Adds a default route over `gateway`. When the kernel refuses because no subnet of the link holds the
-// gateway (ENETUNREACH; IPv6: EHOSTUNREACH), a host route to the gateway on the link is added first and
-// the default route tried again. The link must be up.
-void add_default_route(Socket& socket, int index, const IpAddress& gateway);
-
 // How an interface inside a container is set up by the host.
 struct InterfaceSetup {
   std::string name;

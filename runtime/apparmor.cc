@@ -359,20 +359,6 @@ void unload_profile(const std::string& name, const std::string& sys) {
   }
 }
 
-void create_policy_namespace(const std::string& name, const std::string& sys) {
-  const std::string path = interface_directory(sys) + "/policy/namespaces/" + name;
-  if (::mkdir(path.c_str(), 0755) < 0 && errno != EEXIST) {
-    throw_errno(formatted("cannot create AppArmor policy namespace '{}'", path));
-  }
-}
-
-void remove_policy_namespace(const std::string& name, const std::string& sys) {
-  const std::string path = interface_directory(sys) + "/policy/namespaces/" + name;
-  if (::rmdir(path.c_str()) < 0 && errno != ENOENT) {
-    throw_errno(formatted("cannot remove AppArmor policy namespace '{}'", path));
-  }
-}
-
 std::string label_change_command(std::string_view label) {
   return formatted("changeprofile {}", label);
 }

@@ -59,10 +59,6 @@ void load_profile(const std::string& text, const std::string& name, const std::s
 // Takes a profile out of the kernel; one that is not loaded is fine. Cache files stay.
 void unload_profile(const std::string& name, const std::string& sys = "/sys");
 
-// Makes the policy namespace that a stacked label needs (idempotent), and removes it with the profiles in it.
-void create_policy_namespace(const std::string& name, const std::string& sys = "/sys");
-void remove_policy_namespace(const std::string& name, const std::string& sys = "/sys");
-
 // What a task writes in one write(2) to its /proc/thread-self/attr/apparmor/current (before Linux 5.1:
 // attr/current) to take a label at once: "changeprofile NAME".
 std::string label_change_command(std::string_view label);

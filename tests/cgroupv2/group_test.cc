@@ -40,7 +40,6 @@ TEST_F(GroupTest, PathsAreRelativeNames) {
 TEST_F(GroupTest, NamesItsDirectories) {
   const Group group(bare(), "lxc/100");
   EXPECT_EQ(group.directory(), tree_.path() + "/lxc/100");
-  EXPECT_EQ(group.inner_directory(), tree_.path() + "/lxc/100/ns");
 }
 
 TEST_F(GroupTest, EnablesMissingControllersDownThePath) {

@@ -139,6 +139,7 @@ class TestGroup : public Group {
     create(placed);
     apply(placed);
   }
+  std::string inner_directory() const { return directory() + "/ns"; }
   // The text of a control file of the limit group, by its v2 or its v1 name, without the newline.
   std::string read(const std::string& controller, const std::string& v2, const std::string& v1) const {
     const bool on_v2 = layout().has_v2(controller);

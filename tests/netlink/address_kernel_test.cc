@@ -133,10 +133,9 @@ TEST_F(AddressTest, DefaultRouteAloneFallsBackToAHostRoute) {
   setup.up = true;
   configure_interface(guest(), setup);
   EXPECT_EQ(0, route_device(ip("192.0.2.1")));
-  add_default_route(guest(), eth0_, ip("10.99.0.1"));
+  replace_default_route(guest(), eth0_, ip("10.99.0.1"));
   EXPECT_EQ(eth0_, route_device(ip("10.99.0.1")));
   EXPECT_EQ(eth0_, route_device(ip("192.0.2.1")));
-  EXPECT_EQ(EEXIST, errno_of([&] { add_default_route(guest(), eth0_, ip("10.10.10.1")); }));
 }
 
 TEST_F(AddressTest, Ipv6AddressesAndGateways) {
@@ -157,7 +156,7 @@ TEST_F(AddressTest, Ipv6GatewayOutsideTheSubnetAndLinkLocal) {
   setup.addresses = {cidr("2001:db8::2/128")};
   setup.up = true;
   configure_interface(guest(), setup);
-  add_default_route(guest(), eth0_, ip("2001:db8:99::1"));
+  replace_default_route(guest(), eth0_, ip("2001:db8:99::1"));
   EXPECT_EQ(eth0_, route_device(ip("2001:db8:99::1")));
   EXPECT_EQ(eth0_, route_device(ip("2001:db8:1::1")));
 }

@@ -347,18 +347,5 @@ TEST(AppArmorKernel, Unload) {
   EXPECT_EQ(read_file(AT_FDCWD, sys.path() + "/kernel/security/apparmor/.remove"), "lxc-101_</var/lib/lxc>");
 }
 
-TEST(AppArmorKernel, PolicyNamespaces) {
-  const Directory sys;
-  EXPECT_THROW(create_policy_namespace("a", sys.path()), Error);
-  const std::string directory = sys.path() + "/kernel/security/apparmor/policy/namespaces";
-  make_directories(directory);
-  create_policy_namespace("a", sys.path());
-  create_policy_namespace("a", sys.path());
-  EXPECT_TRUE(path_exists(AT_FDCWD, directory + "/a"));
-  remove_policy_namespace("a", sys.path());
-  remove_policy_namespace("a", sys.path());
-  EXPECT_FALSE(path_exists(AT_FDCWD, directory + "/a"));
-}
-
 }  // namespace
 }  // namespace hutch
