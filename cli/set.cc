@@ -117,6 +117,16 @@ void check_delete(const config::ContainerConfig& config, const std::string& key)
   if (is_indexed(key, "mp") || is_indexed(key, "unused")) check_protection(config, key, "remove");
 }
 
+// A line that does not count may not begin to when the one that does is deleted.
+void tell_superseded(CommandContext& context, const config::ContainerConfig& config, const std::string& key) {
+  const auto earlier = config.main.superseded.find(key);
+  if (earlier == config.main.superseded.end()) return;
+  for (const auto& line : earlier->second) {
+    context.warn(formatted("{}: '{}: {}', which does not count, is deleted with the later line",
+                           line.origin.text(), key, line.value));
+  }
+}
+
 void queue_deletes(CommandContext& context, config::ContainerConfig& config, const SetRequest& request) {
   for (const auto& key : request.deletes) {
     if (!config.main.has(key) && !config.pending.has(key)) {
@@ -124,6 +134,7 @@ void queue_deletes(CommandContext& context, config::ContainerConfig& config, con
       continue;
     }
     check_delete(config, key);
+    tell_superseded(context, config, key);
     config::queue_delete(config, key);
   }
 }
@@ -186,11 +197,15 @@ std::vector<FailedChange> store(const ConfigStore& store, config::ContainerConfi
   store.write(config.vmid, config::write_config(config));
   if (result.released.empty()) return {};
   // A volume that is freed stays freed, so its entry may not come back.
-  config::ContainerConfig restored = before;
-  for (const auto& released : result.released) restored.main.erase(released.key);
   const auto failed = free_volumes(result.released, config, volumes, store);
-  for (const auto& failure : failed) restored.main.set(failure.key, *before.main.get(failure.key));
   if (failed.empty()) return {};
+  config::ContainerConfig restored = before;
+  for (const auto& released : result.released) {
+    const bool is_kept = std::any_of(failed.begin(), failed.end(), [&released](const FailedChange& failure) {
+      return failure.key == released.key;
+    });
+    if (!is_kept) restored.main.erase(released.key);
+  }
   undo.push("restore the config",
             [store, restored] { store.write(restored.vmid, config::write_config(restored)); });
   return failed;

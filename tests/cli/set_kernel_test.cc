@@ -222,6 +222,19 @@ TEST_F(Set, DeletesAndTheirWarning) {
   EXPECT_THAT(config(), HasSubstr("onboot: 1\n"));
 }
 
+TEST_F(Set, OfAnOptionGivenTwiceTheLineThatCountsIsChangedAndBothAreDeleted) {
+  write_config("arch: amd64\ncores: 1\ncores: 2\nmemory: 64\nmemory: 128\nostype: debian\nrootfs: /srv\n");
+  expect_done({"--memory", "256"});
+  EXPECT_EQ(config(),
+            "arch: amd64\ncores: 1\ncores: 2\nmemory: 64\nmemory: 256\nostype: debian\nrootfs: /srv\n");
+  const auto deleted = set({"--delete", "cores"});
+  EXPECT_EQ(deleted.status, 0);
+  EXPECT_THAT(deleted.err,
+              HasSubstr("WARN: 2100.conf:2: 'cores: 1', which does not count, is deleted with the "
+                        "later line\n"));
+  EXPECT_EQ(config(), "arch: amd64\nmemory: 64\nmemory: 256\nostype: debian\nrootfs: /srv\n");
+}
+
 TEST_F(Set, ProtectionKeepsVolumesButNothingElse) {
   make_subvol(1);
   write_config(std::string(kBase) + "mp0: " + subvol(1) +
