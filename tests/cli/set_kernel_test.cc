@@ -269,6 +269,22 @@ TEST_F(Set, ANewVolumeBelongsToTheContainersRoot) {
   EXPECT_EQ(own_ids.st_uid, 0U);
 }
 
+TEST_F(Set, ANewVolumeBelongsToTheRootOfAnIncludedIdMap) {
+  host.write("ids.conf", "lxc.idmap = u 0 300000 65536\nlxc.idmap = g 0 400000 65536\n");
+  const std::string text =
+      std::string(kBase) + "unprivileged: 1\nlxc.include: " + host.path("ids.conf") + "\n";
+  write_config(text);
+  expect_done({"--mp0", "local:0,mp=/a"});
+  struct stat status {};
+  ASSERT_EQ(::stat(image("subvol-2100-disk-0.subvol").c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 300000U);
+  EXPECT_EQ(status.st_gid, 400000U);
+  // Whose volume it would be is not known without the file.
+  std::filesystem::remove(host.path("ids.conf"));
+  expect_refused({"--mp1", "local:0,mp=/b"}, "ids.conf");
+  EXPECT_FALSE(std::filesystem::exists(image("subvol-2100-disk-1.subvol")));
+}
+
 TEST_F(Set, ADeletedVolumeIsKeptAsUnusedAndFreedWithIt) {
   make_subvol(1);
   write_config(std::string(kBase) + "mp0: " + subvol(1) + ",mp=/a\n");
@@ -315,6 +331,20 @@ TEST_F(Set, OldMistakesInTheQueueStayAndBlockNothing) {
   expect_done({"--memory", "64", "--revert", "foo,mp0"});
   EXPECT_THAT(config(), HasSubstr("\nmemory: 64\n"));
   EXPECT_THAT(config(), Not(HasSubstr("pending")));
+}
+
+TEST_F(Set, AQueuedChangeThatFailsLeavesNoVolume) {
+  make_subvol(1);
+  std::string text = std::string(kBase) + "mp0: " + subvol(1) + ",mp=/a\n";
+  for (int index = 0; index < 256; ++index) text += "unused" + std::to_string(index) + ": local:2100/x\n";
+  const std::string queue = "\n[pve:pending]\nmp0: local:0,mp=/b\n";
+  write_config(text + queue);
+  const auto outcome = set({"--cores", "2"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("pending change mp0 is left: CT 2100 has no free unused[n]"));
+  EXPECT_THAT(config(), HasSubstr("cores: 2\n"));
+  EXPECT_THAT(config(), HasSubstr(queue));
+  EXPECT_FALSE(std::filesystem::exists(image("subvol-2100-disk-0.subvol")));
 }
 
 TEST_F(Set, APlanHasWhatTheNextStartTakesOver) {
