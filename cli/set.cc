@@ -9,6 +9,7 @@
 #include "cli/container_file.h"
 #include "cli/hot_plug.h"
 #include "cli/interruption.h"
+#include "cli/option_clashes.h"
 #include "cli/option_facts.h"
 #include "cli/pending_application.h"
 #include "config/options.h"
@@ -22,6 +23,7 @@ namespace {
 constexpr std::string_view kOwnOptions[] = {"delete", "digest", "revert"};
 constexpr std::string_view kRequired[] = {"memory", "ostype", "rootfs"};
 constexpr std::string_view kReadOnly[] = {"unprivileged"};
+constexpr const char* kChosenOnce = "it is chosen when the container is created";
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -112,8 +114,12 @@ void check_protection(const config::ContainerConfig& config, const std::string& 
 }
 
 void check_delete(const config::ContainerConfig& config, const std::string& key) {
-  if (contains(kRequired, key)) throw Error(formatted("unable to delete required option '{}'", key));
-  if (contains(kReadOnly, key)) throw Error(formatted("unable to delete read-only option '{}'", key));
+  if (contains(kRequired, key)) {
+    throw Error(formatted("unable to delete required option '{}'", key), 0,
+                formatted("'pct set {} --{} ...' gives it another value", config.vmid, key));
+  }
+  if (contains(kReadOnly, key))
+    throw Error(formatted("unable to delete read-only option '{}'", key), 0, kChosenOnce);
   if (is_indexed(key, "mp") || is_indexed(key, "unused")) check_protection(config, key, "remove");
 }
 
@@ -159,13 +165,16 @@ void queue_sets(CommandContext& context, config::ContainerConfig& config, const 
     const std::string value = *request.sets.get(key);
     const Origin origin{"--" + key};
     try {
-      if (contains(kReadOnly, key)) throw Error(formatted("unable to modify read-only option '{}'", key));
+      if (contains(kReadOnly, key))
+        throw Error(formatted("unable to modify read-only option '{}'", key), 0, kChosenOnce);
       if (is_volume(key)) check_volume(config, key, value, volumes);
     } catch (const Error& error) {
       throw error.with_origin(origin);
     }
     config::queue_set(config, key, value, origin);
   }
+  check_clashes(config::with_pending(config), request.sets,
+                [&context](const std::string& text) { context.warn(text); });
 }
 
 bool asks_for(const SetRequest& request, const std::string& key) {

@@ -238,6 +238,15 @@ TEST_F(RunningSet, WithoutANetworkOfItsOwnLinksAreOnlyInTheConfig) {
   EXPECT_THAT(config(), Not(HasSubstr("net0")));
 }
 
+TEST_F(RunningSet, AnImageOfAMountPointThatWaitsForItsEndIsNotMountedTwice) {
+  host.write("var/lib/vz/images/2110/vm-2110-disk-5.raw", "x");
+  const std::string disk = "local:2110/vm-2110-disk-5.raw";
+  host.add_container(kVmid, config() + "mp0: " + disk + ",mp=/a\n");
+  const auto outcome = set({"--delete", "mp0", "--mp1", disk + ",mp=/b"});
+  EXPECT_NE(outcome.status, 0);
+  EXPECT_THAT(outcome.err, ContainsRegex("unable to hotplug mp1: mp0 and mp1 are both the image .*--mp1"));
+}
+
 TEST_F(RunningSet, AMountPointThatIsDeletedStaysUntilTheStop) {
   ASSERT_EQ(pct({"stop", kId}).status, 0);
   expect_done({"--mp0", "local:0,mp=/mnt"});

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "base/format.h"
 #include "cli/private_mounts.h"
 #include "config/container_config.h"
 #include "netlink/link.h"
@@ -16,6 +17,7 @@
 namespace hutch::cli {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -157,6 +159,51 @@ TEST_F(Set, MistakesAsANewUserMakesThem) {
     EXPECT_EQ(outcome.out, "");
     EXPECT_EQ(config(), before);
   }
+}
+
+TEST_F(Set, WhatTwoOptionsCannotHaveInCommonIsRefused) {
+  std::filesystem::create_directories(image(""));
+  host.write("var/lib/vz/images/2100/vm-2100-disk-5.raw", "x");
+  const std::string disk = "local:2100/vm-2100-disk-5.raw";
+  write_config(std::string(kBase) + "mp0: " + disk + ",mp=/a\nnet0: name=eth0,bridge=vmbr0\n");
+  expect_refused(
+      {"--net1", "name=eth0,bridge=vmbr0"},
+      "the interface name 'eth0' is that of net0 already [--net1]; give every interface its own name");
+  expect_refused({"--net1", "name=lan0", "--net2", "name=lan0"},
+                 "the interface name 'lan0' is that of net1 already [--net2]");
+  expect_refused({"--net1", "name=lo"}, "'lo' is the name of the container's loopback [--net1]");
+  for (const char* path : {"/", "//", "/./"}) {
+    const auto outcome = set({"--mp1", formatted("/srv,mp={}", path)});
+    EXPECT_NE(outcome.status, 0) << path;
+  }
+  expect_refused({"--mp1", "/srv,mp=//"}, "'//' is where the rootfs is mounted [--mp1]; give a path");
+  expect_refused(
+      {"--mp1", disk + ",mp=/b"},
+      "volume '" + disk + "' is that of mp0 already, and mounted twice it would be damaged [--mp1]");
+  expect_refused({"--rootfs", disk}, "is that of mp0 already");
+  // What goes is in nobody's way, and neither is what waits for its end.
+  expect_done({"--delete", "mp0,net0", "--mp1", disk + ",mp=/b", "--net1", "name=eth0"});
+}
+
+TEST_F(Set, WhatTwoOptionsShouldNotHaveInCommonIsTold) {
+  write_config(std::string(kBase) +
+               "mp0: /srv,mp=/a\nnet0: name=eth0,hwaddr=02:00:00:00:00:0A,ip=10.0.0.5/24,ip6=fd00::5/64\n"
+               "net5: name=eth0\n");
+  const auto told = [&](std::vector<std::string> words) {
+    const auto outcome = set(std::move(words));
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return outcome.err;
+  };
+  EXPECT_THAT(told({"--net1", "name=eth1,hwaddr=02:00:00:00:00:0a"}),
+              HasSubstr("WARN: --net1: MAC address 02:00:00:00:00:0a is that of net0, too\n"));
+  EXPECT_THAT(told({"--net1", "name=eth1,ip=10.0.0.5/16,ip6=fd00::5/64"}),
+              AllOf(HasSubstr("WARN: --net1: address 10.0.0.5 is that of net0, too\n"),
+                    HasSubstr("WARN: --net1: address fd00::5 is that of net0, too\n")));
+  EXPECT_THAT(told({"--mp1", "/opt,mp=/a/"}),
+              HasSubstr("WARN: --mp1: mp0 is mounted on '/a/', too; one hides the other\n"));
+  // Of what was there before nothing is said.
+  expect_done({"--net2", "name=eth2,ip=dhcp", "--memory", "64"});
+  expect_done({"--net3", "name=eth3,ip=dhcp"});
 }
 
 TEST_F(Set, TheMtuHasToFitTheBridge) {
