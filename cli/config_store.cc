@@ -146,7 +146,9 @@ std::optional<std::string> ConfigStore::node_of(std::uint32_t vmid) const {
 
 std::string ConfigStore::read(std::uint32_t vmid) const {
   auto text = read_file_if_exists(AT_FDCWD, path(vmid));
-  if (!text) throw Error(formatted("Configuration file '{}' does not exist", display_path(vmid)), ENOENT);
+  if (!text)
+    throw Error(formatted("Configuration file '{}' does not exist", display_path(vmid)), ENOENT,
+                "'pct list' shows the containers of this host");
   return std::move(*text);
 }
 

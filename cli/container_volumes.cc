@@ -90,14 +90,30 @@ config::VolumeOption ContainerVolumes::ready(config::VolumeOption volume, const 
   return volume;
 }
 
-void ContainerVolumes::free(const std::string& volume) {
-  const VolumeId id = parse_volume_id(volume);
-  const DirStorage storage(storages().dir(id.storage), sysroot_);
-  if (parse_file_volume(id).owner != vmid_) {
-    warn_(formatted("volume '{}' does not belong to CT {} and is left alone", volume, vmid_));
+void ContainerVolumes::free(const std::string& volume, Unreachable unreachable) {
+  const StorageConfig& all = storages();
+  std::optional<DirStorage> storage;
+  VolumeId id;
+  try {
+    id = parse_volume_id(volume);
+    storage.emplace(all.dir(id.storage), sysroot_);
+    if (parse_file_volume(id).owner != vmid_) {
+      warn_(formatted("volume '{}' does not belong to CT {} and is left alone", volume, vmid_));
+      return;
+    }
+  } catch (const Error& error) {
+    if (unreachable == Unreachable::fails) throw;
+    warn_(formatted("volume '{}' is left alone: {}", volume, error.what()));
     return;
   }
-  storage.free(id);
+  storage->free(id);
+}
+
+void ContainerVolumes::free_unreferenced() {
+  for (const auto& name : storages().enabled_dirs()) {
+    const DirStorage storage(storages().dir(name), sysroot_);
+    for (const auto& found : storage.list(vmid_)) storage.free(found.id);
+  }
 }
 
 }  // namespace hutch::cli

@@ -39,8 +39,12 @@ class ContainerVolumes {
   // The option with its volume ready: `STORAGE:SIZE` is allocated (taken back by `undo`), the `size` of an
   // existing one refreshed. Throws ENOENT for a volume that does not exist.
   config::VolumeOption ready(config::VolumeOption volume, const IdMap& id_map, UndoStack& undo);
-  // Removes the volume when it belongs to the container; another's is left alone, with a warning.
-  void free(const std::string& volume);
+  // Removes the volume when it belongs to the container; another's is left alone, with a warning. So is, with
+  // `stays`, one that no storage here can have; else that is an error, too.
+  enum class Unreachable { fails, stays };
+  void free(const std::string& volume, Unreachable unreachable = Unreachable::fails);
+  // Removes all volumes of the container that are on the enabled storages.
+  void free_unreferenced();
 
  private:
   const StorageConfig& storages();

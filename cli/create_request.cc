@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/format.h"
 #include "cli/container_volumes.h"
+#include "cli/option_clashes.h"
 #include "cli/option_facts.h"
 #include "cli/password.h"
 #include "config/options.h"
@@ -197,6 +198,8 @@ CreateRequest read_create_request(CommandContext& context, const StorageConfig& 
   request.options = read_options(context);
   check_option_facts(request.options, storages, context.sysroot());
   read_volumes(context, storages, request);
+  check_clashes(request.options, request.options,
+                [&context](const std::string& text) { context.warn(text); });
   check_disk_ids(request);
   request.id_map = id_map_of(request.options, request.vmid);
   request.ignore_unpack_errors = context.options().flag("ignore-unpack-errors");

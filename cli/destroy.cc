@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <map>
 #include <optional>
 #include <set>
 
@@ -11,19 +10,15 @@
 #include "base/format.h"
 #include "cli/commands.h"
 #include "cli/container_file.h"
+#include "cli/container_volumes.h"
 #include "cli/destruction.h"
 #include "cli/lowering_context.h"
 #include "config/lower.h"
-#include "config/lowering.h"
-#include "config/property_formats.h"
 #include "config/volume_references.h"
 #include "runtime/container_hooks.h"
 #include "runtime/start_plan.h"
 #include "runtime/state.h"
 #include "runtime/stop.h"
-#include "storage/dir_storage.h"
-#include "storage/storage_config.h"
-#include "storage/volume_id.h"
 
 namespace hutch::cli {
 
@@ -35,47 +30,6 @@ std::set<std::string> all_volumes(const config::ContainerConfig& config) {
   for (const auto& [name, section] : config.snapshots) volumes.merge(config::volumes_of(section));
   return volumes;
 }
-
-class VolumeRemoval {
- public:
-  VolumeRemoval(CommandContext& context, std::uint32_t vmid)
-      : context_(context),
-        vmid_(vmid),
-        storages_(
-            StorageConfig::load(context.sysroot(), [&](const std::string& text) { context.warn(text); })) {}
-
-  // Frees a volume that belongs to the container; others, and those that no storage can reach, stay, with a
-  // warning.
-  void free(const std::string& text) {
-    std::optional<DirStorage> storage;
-    VolumeId id;
-    try {
-      id = parse_volume_id(text);
-      storage.emplace(storages_.dir(id.storage), context_.sysroot());
-      const FileVolume volume = parse_file_volume(id);
-      if (volume.owner != vmid_) {
-        context_.warn(formatted("volume '{}' does not belong to CT {} and is left alone", text, vmid_));
-        return;
-      }
-    } catch (const Error& error) {
-      context_.warn(formatted("volume '{}' is left alone: {}", text, error.what()));
-      return;
-    }
-    storage->free(id);
-  }
-
-  void free_unreferenced() {
-    for (const auto& name : storages_.enabled_dirs()) {
-      const DirStorage storage(storages_.dir(name), context_.sysroot());
-      for (const auto& found : storage.list(vmid_)) storage.free(found.id);
-    }
-  }
-
- private:
-  CommandContext& context_;
-  std::uint32_t vmid_;
-  StorageConfig storages_;
-};
 
 void remove_empty_directory(CommandContext& context, const std::string& path) {
   if (::rmdir(path.c_str()) == 0 || errno == ENOENT) return;
@@ -102,19 +56,18 @@ void remove_run_files(CommandContext& context, std::uint32_t vmid) {
 // lxc.rootfs.managed: 0, with which LXC, too, touches neither the storage nor the config. Where it cannot be
 // known the volumes are not freed.
 void refuse_unmanaged(const Sysroot& sysroot, const config::ContainerConfig& config) {
-  std::optional<config::RawEntry> last;
+  std::optional<Origin> line;
   try {
-    last = config::last_entry(config, make_lowering_context(sysroot, config.vmid), "lxc.rootfs.managed");
+    line = config::unmanaged_rootfs(config, make_lowering_context(sysroot, config.vmid));
   } catch (const Error& error) {
     throw error.with_context(
         formatted("can't remove CT {} - whether its root file system is managed here is unknown; "
-                  "correct or remove the include",
+                  "correct or remove the line",
                   config.vmid));
   }
-  // Empty is the default: managed.
-  if (!last || last->value.empty() || config::c_number(*last) != 0) return;
+  if (!line) return;
   throw Error(formatted("can't remove CT {} - its root file system is not managed here", config.vmid), 0,
-              "remove the line lxc.rootfs.managed first", last->origin);
+              "remove the line lxc.rootfs.managed first", *line);
 }
 
 void refuse(const Sysroot& sysroot, const config::ContainerConfig& config) {
@@ -176,9 +129,10 @@ void destroy_stopped(CommandContext& context, const ConfigStore& store, std::uin
   // The volumes stay named in it, so that a destroy that fails below can be repeated.
   config.main.set("lock", "destroyed");
   store.write(vmid, config::write_config(config));
-  VolumeRemoval removal(context, vmid);
-  for (const auto& volume : all_volumes(config)) removal.free(volume);
-  if (unreferenced) removal.free_unreferenced();
+  ContainerVolumes volumes(context.sysroot(), vmid,
+                           [&context](const std::string& text) { context.warn(text); });
+  for (const auto& volume : all_volumes(config)) volumes.free(volume, ContainerVolumes::Unreachable::stays);
+  if (unreferenced) volumes.free_unreferenced();
   remove_run_files(context, vmid);
   store.remove(vmid);
 }

@@ -64,6 +64,14 @@ void refuse_kernel_directory(const PendingChange& change) {
   }
 }
 
+// What lowering has made of an option. Nothing of one that it has warned of.
+template <typename Spec>
+const Spec& made_of(const PendingChange& entry, const std::vector<Spec>& specs) {
+  const auto found = std::ranges::find(specs, entry.key, &Spec::key);
+  if (found == specs.end()) throw Error(formatted("'{}' cannot be given to a container", *entry.to));
+  return *found;
+}
+
 class HotPlug {
  public:
   HotPlug(CommandContext& context, const ContainerState& state, config::ContainerConfig& config,
@@ -160,26 +168,15 @@ class HotPlug {
     refuse_kernel_directory(entry);
     prepare_change(config_, entry, volumes_, undo_);
     const auto spec = spec_with(entry);
-    const auto volume = std::find_if(spec.mount_points.begin(), spec.mount_points.end(),
-                                     [&](const VolumeSpec& candidate) { return candidate.key == entry.key; });
-    if (volume == spec.mount_points.end()) throw Error(formatted("'{}' is no mount point", *entry.to));
-    add_volume(context_.sysroot(), spec, state_, *volume);
-    undo_.push(formatted("unmount {}", entry.key),
-               [sysroot = context_.sysroot(), state = state_, spec, volume = *volume] {
-                 remove_volume(sysroot, spec, state, volume);
-               });
+    const VolumeSpec& volume = made_of(entry, spec.mount_points);
+    add_volume(context_.sysroot(), spec, state_, volume);
+    undo_.push(formatted("unmount {}", entry.key), [sysroot = context_.sysroot(), state = state_, spec,
+                                                    volume] { remove_volume(sysroot, spec, state, volume); });
   }
 
   void plug_device(const PendingChange& entry) {
-    const auto option = config::parse_device(*entry.to);
-    const DeviceSpec device{.key = entry.key,
-                            .path = option.path,
-                            .mode = option.mode.value_or(0660),
-                            .uid = option.uid.value_or(0),
-                            .gid = option.gid.value_or(0),
-                            .deny_write = option.deny_write.value_or(false),
-                            .origin = config_.pending.origin_of(entry.key)};
     const auto spec = spec_with(entry);
+    const DeviceSpec& device = made_of(entry, spec.passed_devices);
     add_device(context_.sysroot(), spec, state_, device);
     undo_.push(formatted("remove {}", entry.key), [sysroot = context_.sysroot(), state = state_, spec,
                                                    device] { remove_device(sysroot, spec, state, device); });

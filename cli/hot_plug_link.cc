@@ -16,6 +16,7 @@
 #include "guest/setup.h"
 #include "runtime/fs_identity.h"
 #include "runtime/link_hot_plug.h"
+#include "runtime/validate.h"
 
 namespace hutch::cli {
 
@@ -89,6 +90,7 @@ ContainerSpec lower_for_change(CommandContext& context, const config::ContainerC
       throw Error(diagnostic.message, 0, {}, diagnostic.origin);
     context.warn(diagnostic.text());
   }
+  refuse_clashes(result.spec);
   return std::move(result.spec);
 }
 

@@ -11,7 +11,8 @@
 namespace hutch::cli {
 
 // Lowers a config for a change of a running container. What lowering has to say about the lines of `origin`,
-// the changed option, is told or refused; the rest was said at the start.
+// the changed option, is told or refused; the rest was said at the start. Throws, too, for what clashes with
+// another of the container's things (refuse_clashes).
 ContainerSpec lower_for_change(CommandContext& context, const config::ContainerConfig& config,
                                const Origin& origin);
 

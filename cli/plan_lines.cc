@@ -62,6 +62,14 @@ void remove_entry(config::Section& section, const Entry& entry) {
   }
 }
 
+// Lines of one family make one thing together: those of a link, or of one key that is a list.
+std::string_view family_of(std::string_view key) {
+  constexpr std::string_view kLink = "lxc.net.";
+  constexpr std::string_view kOldLink = "lxc.network.";
+  if (key.starts_with(kOldLink)) return kOldLink;
+  return key.starts_with(kLink) ? key.substr(0, key.find('.', kLink.size())) : key;
+}
+
 // How many variants of a config are planned at most: each takes as long as planning a start.
 constexpr int kMostVariants = 300;
 constexpr const char* kTooManyVariants =
@@ -135,7 +143,17 @@ class LineTracer {
 
   std::vector<PlanLine> trace(const config::Diagnostics& read) {
     std::vector<PlanLine> lines;
-    for (const auto& entry : entries_) lines.push_back(trace_entry(entry));
+    // All comparisons first: the search for what overrides a line takes many variants, each of them one.
+    std::vector<Without> findings;
+    for (const auto& entry : entries_) {
+      lines.push_back({entry.origin, entry.key + ": " + entry.value, {}, {}});
+      findings.push_back(trace_entry(entry, lines.back()));
+    }
+    const std::vector<PlanLine> own = lines;
+    for (std::size_t at = 0; at < entries_.size(); ++at) {
+      if (findings[at] == Without::same_start) lines[at].reason = overriding_line(entries_[at]);
+      if (findings[at] == Without::no_start) take_steps_of_family(at, own, lines[at]);
+    }
     add_unused_lines(lines, read);
     add_lines_of_other_files(lines);
     std::stable_sort(lines.begin(), lines.end(), [](const PlanLine& one, const PlanLine& other) {
@@ -159,8 +177,10 @@ class LineTracer {
     }
   }
 
-  PlanLine trace_entry(const Entry& entry) {
-    PlanLine line{entry.origin, entry.key + ": " + entry.value, {}, {}};
+  // What the comparison with a config without the line has come to.
+  enum class Without { other_start, same_start, no_start };
+
+  Without trace_entry(const Entry& entry, PlanLine& line) {
     for (const auto& diagnostic : start_.diagnostics) {
       if (diagnostic.origin == entry.origin) line.reason = diagnostic.message;
     }
@@ -171,34 +191,49 @@ class LineTracer {
     } else if (is_of_other_commands(entry.key)) {
       line.reason = "read by other commands, not by a start";
     } else if (line.reason.empty()) {
-      compare_without(entry, line);
+      return compare_without(entry, line);
     }
-    return line;
+    return Without::other_start;
   }
 
-  void compare_without(const Entry& entry, PlanLine& line) {
+  Without compare_without(const Entry& entry, PlanLine& line) {
     if (!has_variants(1)) {
       line.reason = kTooManyVariants;
-      return;
+      return Without::other_start;
     }
     std::string failure;
     const auto other = without({&entry}, &failure);
     if (!other) {
       line.reason = formatted("there is no start without it ({})", failure);
-      return;
+      return Without::no_start;
     }
-    if (same_start(start_, *other)) {
-      line.reason = overriding_line(entry);
-      return;
-    }
+    if (same_start(start_, *other)) return Without::same_start;
     for (const auto& [text, number] : steps_beyond(start_.plan, other->plan)) line.steps.push_back(number);
     if (line.steps.empty()) line.steps = steps_with_other_details(start_, *other);
-    if (!line.steps.empty()) return;
+    if (!line.steps.empty()) return Without::other_start;
     std::vector<std::string> left_out;
     for (const auto& [text, number] : steps_beyond(other->plan, start_.plan))
       left_out.push_back(std::get<1>(text));
     line.reason = left_out.empty() ? "changes what the container is, but no step"
                                    : "takes steps away: " + join(left_out, "; ");
+    return Without::other_start;
+  }
+
+  // Lines that only make sense together (half an id map, a link without its type) cannot be told apart by
+  // leaving one out: the nearest relative that has steps stands for the line.
+  void take_steps_of_family(std::size_t at, const std::vector<PlanLine>& own, PlanLine& line) const {
+    const std::string_view family = family_of(entries_[at].key);
+    // Of two that are as near, the one with fewer steps says more.
+    std::pair nearest{entries_.size(), std::size_t{0}};
+    for (std::size_t other = 0; other < entries_.size(); ++other) {
+      const auto& steps = own[other].steps;
+      if (steps.empty() || family_of(entries_[other].key) != family) continue;
+      const std::pair distance{other < at ? at - other : other - at, steps.size()};
+      if (distance >= nearest) continue;
+      nearest = distance;
+      line.steps = steps;
+    }
+    if (!line.steps.empty()) line.reason.clear();
   }
 
   // Raw lines, those of the same key first: they are the likeliest to override it.

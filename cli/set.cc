@@ -9,6 +9,7 @@
 #include "cli/container_file.h"
 #include "cli/hot_plug.h"
 #include "cli/interruption.h"
+#include "cli/option_clashes.h"
 #include "cli/option_facts.h"
 #include "cli/pending_application.h"
 #include "config/options.h"
@@ -22,6 +23,7 @@ namespace {
 constexpr std::string_view kOwnOptions[] = {"delete", "digest", "revert"};
 constexpr std::string_view kRequired[] = {"memory", "ostype", "rootfs"};
 constexpr std::string_view kReadOnly[] = {"unprivileged"};
+constexpr const char* kChosenOnce = "it is chosen when the container is created";
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -112,9 +114,23 @@ void check_protection(const config::ContainerConfig& config, const std::string& 
 }
 
 void check_delete(const config::ContainerConfig& config, const std::string& key) {
-  if (contains(kRequired, key)) throw Error(formatted("unable to delete required option '{}'", key));
-  if (contains(kReadOnly, key)) throw Error(formatted("unable to delete read-only option '{}'", key));
+  if (contains(kRequired, key)) {
+    throw Error(formatted("unable to delete required option '{}'", key), 0,
+                formatted("'pct set {} --{} ...' gives it another value", config.vmid, key));
+  }
+  if (contains(kReadOnly, key))
+    throw Error(formatted("unable to delete read-only option '{}'", key), 0, kChosenOnce);
   if (is_indexed(key, "mp") || is_indexed(key, "unused")) check_protection(config, key, "remove");
+}
+
+// A line that does not count may not begin to when the one that does is deleted.
+void tell_superseded(CommandContext& context, const config::ContainerConfig& config, const std::string& key) {
+  const auto earlier = config.main.superseded.find(key);
+  if (earlier == config.main.superseded.end()) return;
+  for (const auto& line : earlier->second) {
+    context.warn(formatted("{}: '{}: {}', which does not count, is deleted with the later line",
+                           line.origin.text(), key, line.value));
+  }
 }
 
 void queue_deletes(CommandContext& context, config::ContainerConfig& config, const SetRequest& request) {
@@ -124,6 +140,7 @@ void queue_deletes(CommandContext& context, config::ContainerConfig& config, con
       continue;
     }
     check_delete(config, key);
+    tell_superseded(context, config, key);
     config::queue_delete(config, key);
   }
 }
@@ -148,13 +165,16 @@ void queue_sets(CommandContext& context, config::ContainerConfig& config, const 
     const std::string value = *request.sets.get(key);
     const Origin origin{"--" + key};
     try {
-      if (contains(kReadOnly, key)) throw Error(formatted("unable to modify read-only option '{}'", key));
+      if (contains(kReadOnly, key))
+        throw Error(formatted("unable to modify read-only option '{}'", key), 0, kChosenOnce);
       if (is_volume(key)) check_volume(config, key, value, volumes);
     } catch (const Error& error) {
       throw error.with_origin(origin);
     }
     config::queue_set(config, key, value, origin);
   }
+  check_clashes(config::with_pending(config), request.sets,
+                [&context](const std::string& text) { context.warn(text); });
 }
 
 bool asks_for(const SetRequest& request, const std::string& key) {
@@ -186,11 +206,15 @@ std::vector<FailedChange> store(const ConfigStore& store, config::ContainerConfi
   store.write(config.vmid, config::write_config(config));
   if (result.released.empty()) return {};
   // A volume that is freed stays freed, so its entry may not come back.
-  config::ContainerConfig restored = before;
-  for (const auto& released : result.released) restored.main.erase(released.key);
   const auto failed = free_volumes(result.released, config, volumes, store);
-  for (const auto& failure : failed) restored.main.set(failure.key, *before.main.get(failure.key));
   if (failed.empty()) return {};
+  config::ContainerConfig restored = before;
+  for (const auto& released : result.released) {
+    const bool is_kept = std::any_of(failed.begin(), failed.end(), [&released](const FailedChange& failure) {
+      return failure.key == released.key;
+    });
+    if (!is_kept) restored.main.erase(released.key);
+  }
   undo.push("restore the config",
             [store, restored] { store.write(restored.vmid, config::write_config(restored)); });
   return failed;

@@ -214,7 +214,7 @@ class Reader {
                             formatted("CT {}: option '{}' is given again in line {}; '{}' does not count",
                                       config_.vmid, option.key, line_, found->second.value),
                             found->second.origin});
-    found->second = {std::move(stored), origin()};
+    section_->superseded[found->first].push_back(std::exchange(found->second, {std::move(stored), origin()}));
   }
 
   void read_snap_state(std::string_view line, const SnapStateMatch& match) {

@@ -81,7 +81,13 @@ void write_options(std::string& text, const Section& section, SectionKind kind) 
     for (; next_extra != extra.end() && next_extra->first < key; ++next_extra) {
       write_pair(text, next_extra->first, next_extra->second, {});
     }
-    if (!is_unused_in_use(key, value.value, used)) write_pair(text, key, value.value, value.origin);
+    const auto earlier = section.superseded.find(key);
+    if (earlier != section.superseded.end()) {
+      for (const auto& line : earlier->second) write_pair(text, key, line.value, line.origin);
+    } else if (is_unused_in_use(key, value.value, used)) {
+      continue;  // with earlier lines it stays: one of them would count instead
+    }
+    write_pair(text, key, value.value, value.origin);
   }
   for (; next_extra != extra.end(); ++next_extra) write_pair(text, next_extra->first, next_extra->second, {});
 }

@@ -74,6 +74,7 @@ bool Section::erase(std::string_view key) {
   const auto found = options.find(key);
   if (found == options.end()) return false;
   options.erase(found);
+  if (const auto earlier = superseded.find(key); earlier != superseded.end()) superseded.erase(earlier);
   return true;
 }
 

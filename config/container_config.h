@@ -28,6 +28,9 @@ class Section {
   // a value that fails its check as it was given). `description`, `env`, `delete` and `snapstate` are not in
   // here.
   std::map<std::string, Located<std::string>, std::less<>> options;
+  // Earlier lines of options that are given more than once, in order: the last one counts and is in
+  // `options`. They are written back before it.
+  std::map<std::string, std::vector<Located<std::string>>, std::less<>> superseded;
   // Decoded; every comment line of the file ends in '\n'. Empty: none.
   std::string description;
   // The `lxc.environment.runtime` lines ("NAME=value") in order, which are the option `env`.
@@ -50,9 +53,11 @@ class Section {
   // The same for options proper, with the origin; null for unset options, `description` and `env`.
   const Located<std::string>* find(std::string_view key) const;
   bool has(std::string_view key) const { return get(key).has_value(); }
-  // Sets an option without checking its value (options.h checks). An empty `description` or `env` unsets it.
+  // Sets an option without checking its value (options.h checks): the line that counts, where it has more. An
+  // empty `description` or `env` unsets it.
   void set(std::string_view key, std::string value, Origin origin = {});
-  // Returns whether it was set.
+  // Unsets an option: also its superseded lines go, so that none of them counts again. Returns whether it was
+  // set.
   bool erase(std::string_view key);
   // Names of all set options (with `description` and `env`, without `snapstate` and `delete`), sorted
   // bytewise.

@@ -165,6 +165,18 @@ void check_host_name(const Lowering& lowering) {
               "choose a shorter one", last_origin(lowering, "lxc.uts.name", "hostname"));
 }
 
+// "lxc.hook" and everything below it.
+bool is_in_family(std::string_view key, std::string_view family) {
+  return key.starts_with(family) && (key.size() == family.size() || key[family.size()] == '.');
+}
+
+// The raw lines of the keys that `wanted` picks, and no others.
+void lower_raw_entries_of(Lowering& lowering, bool (*wanted)(std::string_view key)) {
+  lowering.raw = current_entries(lowering.section, lowering.context, lowering.diagnostics);
+  std::erase_if(lowering.raw, [wanted](const RawEntry& entry) { return !wanted(entry.key); });
+  lower_raw_entries(lowering);
+}
+
 }  // namespace
 
 Origin default_origin() {
@@ -249,39 +261,31 @@ LoweringResult lower(const ContainerConfig& config, const LoweringContext& conte
 cgroupv2::Resources lower_limits(const ContainerConfig& config, const LoweringContext& context) {
   Lowering lowering{.config = config, .section = config.main, .context = context};
   lower_resources(lowering);
-  for (const auto& entry : current_entries(config.main, context, lowering.diagnostics)) {
-    if (entry.key == "lxc.cgroup2") clear_cgroup_files(lowering, entry);
-    if (!entry.key.starts_with("lxc.cgroup2.") || entry.key.starts_with("lxc.cgroup2.devices.")) continue;
-    set_cgroup_file(lowering, entry);
-  }
+  lower_raw_entries_of(lowering, [](std::string_view key) {
+    return is_in_family(key, "lxc.cgroup2") && !is_in_family(key, "lxc.cgroup2.devices");
+  });
   return std::move(lowering.spec.resources);
 }
 
 HookSettings lower_hooks(const ContainerConfig& config, const LoweringContext& context) {
   Lowering lowering{.config = config, .section = config.main, .context = context};
-  for (auto& entry : current_entries(config.main, context, lowering.diagnostics)) {
-    if (entry.key == "lxc.hook" || entry.key.starts_with("lxc.hook."))
-      lowering.raw.push_back(std::move(entry));
-  }
-  lower_raw_entries(lowering);
+  lower_raw_entries_of(lowering, [](std::string_view key) { return is_in_family(key, "lxc.hook"); });
   return {lowering.spec.hook_version, std::move(lowering.spec.hooks)};
 }
 
 bool lower_ephemeral(const ContainerConfig& config, const LoweringContext& context) {
   Lowering lowering{.config = config, .section = config.main, .context = context};
-  for (auto& entry : current_entries(config.main, context, lowering.diagnostics)) {
-    if (entry.key == "lxc.ephemeral") lowering.raw.push_back(std::move(entry));
-  }
-  lower_raw_entries(lowering);
+  lower_raw_entries_of(lowering, [](std::string_view key) { return key == "lxc.ephemeral"; });
   return lowering.spec.ephemeral;
 }
 
-std::optional<RawEntry> last_entry(const ContainerConfig& config, const LoweringContext& context,
-                                   std::string_view key) {
+std::optional<Origin> unmanaged_rootfs(const ContainerConfig& config, const LoweringContext& context) {
   const auto entries = expanded_entries(config.main, context);
   const auto last = std::find_if(entries.rbegin(), entries.rend(),
-                                 [key](const RawEntry& entry) { return entry.key == key; });
-  return last == entries.rend() ? std::nullopt : std::optional(*last);
+                                 [](const RawEntry& entry) { return entry.key == "lxc.rootfs.managed"; });
+  // Empty is the default.
+  const bool managed = last == entries.rend() || last->value.empty() || c_number(*last) != 0;
+  return managed ? std::nullopt : std::optional(last->origin);
 }
 
 }  // namespace hutch::config

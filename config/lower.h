@@ -79,28 +79,31 @@ enum class RawKeySupport {
   refused,  // an error: the container must not start without it
 };
 RawKeySupport raw_key_support(std::string_view key);
-// Only the limits of the main section, without a look at anything else in it: for a container that runs.
-// Throws as `lower` does.
+
+// What commands need of a container that they do not start: from the main section and the files that it
+// includes, whatever else they say. They throw as `lower` does.
+
+// The limits, for a container that runs.
 cgroupv2::Resources lower_limits(const ContainerConfig& config, const LoweringContext& context);
 
-// The hooks alone: for a container that is to be destroyed, whatever else its config says. Throws as `lower`
-// does.
+// The hooks, for one that is to be destroyed.
 struct HookSettings {
   unsigned version = 0;
   HookSpec hooks;
 };
 HookSettings lower_hooks(const ContainerConfig& config, const LoweringContext& context);
 
-// lxc.ephemeral alone: for a container that has stopped. Throws as `lower` does.
+// lxc.ephemeral, for one that has stopped.
 bool lower_ephemeral(const ContainerConfig& config, const LoweringContext& context);
+
+// The line `lxc.rootfs.managed: 0`, with which the container's volumes and config are not ours to remove.
+// Nothing: they are.
+std::optional<Origin> unmanaged_rootfs(const ContainerConfig& config, const LoweringContext& context);
+
 // The `lxc.*` lines as they are written, without the quotes of their values, those of the included files in
-// the place of the includes. Nothing else about them is checked;
-// `diagnostics` gets the warnings of expand_includes. Throws Error with the origin of an include
-// that cannot be read.
+// the place of the includes. Nothing else about them is checked; `diagnostics` gets the warnings of
+// expand_includes. Throws Error with the origin of an include that cannot be read.
 std::vector<RawEntry> expanded_entries(const Section& section, const LoweringContext& context,
                                        Diagnostics* diagnostics = nullptr);
-// The last of them in the main section that has this key.
-std::optional<RawEntry> last_entry(const ContainerConfig& config, const LoweringContext& context,
-                                   std::string_view key);
 
 }  // namespace hutch::config

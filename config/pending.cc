@@ -82,6 +82,22 @@ void keep_volume(ContainerConfig& config, const std::string& volume) {
   config.main.set(free_unused_key(config), volume);
 }
 
+// Volumes that the option named before the change, in its superseded lines too when those go.
+std::vector<std::string> volumes_let_go(const Section& before, const Section& after,
+                                        const PendingChange& change) {
+  std::vector<std::string> values;
+  const auto earlier = before.superseded.find(change.key);
+  if (earlier != before.superseded.end() && !after.superseded.contains(change.key)) {
+    for (const auto& line : earlier->second) values.push_back(line.value);
+  }
+  if (change.from) values.push_back(*change.from);
+  std::vector<std::string> volumes;
+  for (const auto& value : values) {
+    if (auto volume = volume_of(change.key, value)) volumes.push_back(std::move(*volume));
+  }
+  return volumes;
+}
+
 }  // namespace
 
 void queue_set(ContainerConfig& config, const std::string& key, std::string value, const Origin& origin) {
@@ -149,9 +165,8 @@ void apply_change(ContainerConfig& config, const PendingChange& change) {
   } else {
     changed.main.erase(change.key);
   }
-  const bool is_unused = change.key.starts_with("unused");
-  if (change.from && !is_unused) {
-    if (const auto volume = volume_of(change.key, *change.from)) keep_volume(changed, *volume);
+  if (!change.key.starts_with("unused")) {
+    for (const auto& volume : volumes_let_go(config.main, changed.main, change)) keep_volume(changed, volume);
   }
   config = std::move(changed);
 }

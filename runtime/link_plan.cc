@@ -1,7 +1,12 @@
 #include "runtime/link_plan.h"
 
+#include <linux/if_link.h>
 #include <net/if.h>
 #include <sys/socket.h>
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/format.h"
@@ -111,12 +116,35 @@ HostStep create_veth(const LinkSpec& link, const HostFacts& facts) {
   return step(link, std::move(create), std::move(text), "delete");
 }
 
+struct ModeName {
+  Kind kind;
+  std::uint32_t mode;  // LinkSpec::mode, LinkSpec::isolation
+  std::string_view name;
+};
+constexpr ModeName kModes[] = {{Kind::macvlan, MACVLAN_MODE_PRIVATE, "private"},
+                               {Kind::macvlan, MACVLAN_MODE_VEPA, "vepa"},
+                               {Kind::macvlan, MACVLAN_MODE_BRIDGE, "bridge"},
+                               {Kind::macvlan, MACVLAN_MODE_PASSTHRU, "passthru"},
+                               {Kind::ipvlan, IPVLAN_MODE_L2, "l2"},
+                               {Kind::ipvlan, IPVLAN_MODE_L3, "l3"},
+                               {Kind::ipvlan, IPVLAN_MODE_L3S, "l3s"}};
+
+std::string mode_text(const LinkSpec& link) {
+  const auto* found = std::find_if(std::begin(kModes), std::end(kModes), [&link](const ModeName& row) {
+    return row.kind == link.kind && row.mode == link.mode;
+  });
+  std::string text = found == std::end(kModes) ? "" : formatted(", mode {}", found->name);
+  if (link.kind != Kind::ipvlan || link.isolation == 0) return text;
+  return text + (link.isolation == IPVLAN_F_VEPA ? ", vepa" : ", private");
+}
+
 HostStep create_stacked(const LinkSpec& link, const HostFacts& facts) {
   const auto& lower = facts.lower_links.at(link.lower);
   host::CreateLink create{link, 0, link.mtu.value_or(0), lower.index};
   const char* kind = link.kind == Kind::macvlan ? "macvlan" : link.kind == Kind::ipvlan ? "ipvlan" : "vlan";
   std::string text = formatted("create {} {} inside on {}", kind, link.name, lower.name);
   if (link.kind == Kind::vlan) text += formatted(", VLAN {}", link.vlan_id);
+  text += mode_text(link);
   if (link.mtu) text += formatted(", mtu {}", *link.mtu);
   if (!link.mac.empty()) text += formatted(", mac {}", link.mac);
   return step(link, std::move(create), std::move(text), "delete");
@@ -179,8 +207,15 @@ void plan_configuration(const LinkSpec& link, const HostFacts& facts, std::vecto
   if (set_up.kind == Kind::phys) set_up.name = moved_link(link, facts).inside_name;
   if (set_up.gateway4 == "auto") set_up.gateway4 = facts.gateways.at({AF_INET, gateway_link(link)});
   if (set_up.gateway6 == "auto") set_up.gateway6 = facts.gateways.at({AF_INET6, gateway_link(link)});
-  std::string text = formatted("set up {} inside:", set_up.kind == Kind::empty ? "lo" : set_up.name);
-  for (const auto& address : link.addresses) text += " " + address;
+  std::vector<std::string> parts;
+  if (!link.addresses.empty()) parts.push_back(join(link.addresses, " "));
+  for (const auto* gateway : {&set_up.gateway4, &set_up.gateway6}) {
+    if (gateway->empty()) continue;
+    parts.push_back(*gateway == "dev" ? "default route over it" : "gateway " + *gateway);
+  }
+  if (!set_up.up) parts.emplace_back("down");
+  std::string text = formatted("set up {} inside", set_up.kind == Kind::empty ? "lo" : set_up.name);
+  if (!parts.empty()) text += ": " + join(parts, ", ");
   steps.push_back(step(link, std::move(configure), std::move(text)));
 }
 

@@ -69,18 +69,43 @@ void check_id_map(const ContainerSpec& spec) {
   }
 }
 
-// The kernel shows sysfs only to those who rule the network namespace (net/core/net-sysfs.c).
 void check_links(const ContainerSpec& spec, const HostFacts& facts) {
+  for (const auto& link : spec.links) check_link(link, facts);
+}
+
+void check_link_names(const ContainerSpec& spec) {
   for (auto link = spec.links.begin(); link != spec.links.end(); ++link) {
-    check_link(*link, facts);
+    if (link->kind == LinkSpec::Kind::empty) continue;
+    if (link->name == "lo") {
+      refuse(link->origin, formatted("net{}: 'lo' is the name of the container's loopback", link->index),
+             "choose another name");
+    }
     for (auto other = spec.links.begin(); other != link; ++other) {
-      if (other->name == link->name && link->kind != LinkSpec::Kind::empty) {
+      if (other->name == link->name) {
         refuse(link->origin,
                formatted("net{} and net{} are both named '{}'", other->index, link->index, link->name),
                "give every interface its own name");
       }
     }
   }
+}
+
+// Two loop devices of one file know nothing of each other's writes.
+void check_images(const ContainerSpec& spec) {
+  std::vector<const VolumeSpec*> images;
+  const auto check = [&images](const VolumeSpec& volume) {
+    if (volume.kind != VolumeSpec::Kind::image) return;
+    for (const auto* other : images) {
+      if (other->source != volume.source || (other->read_only && volume.read_only)) continue;
+      refuse(volume.origin,
+             formatted("{} and {} are both the image '{}', which would be damaged", other->key, volume.key,
+                       volume.source),
+             "use another volume, or mount both read-only");
+    }
+    images.push_back(&volume);
+  };
+  check(spec.rootfs);
+  for (const auto& volume : spec.mount_points) check(volume);
 }
 
 bool escapes(std::string_view path) {
@@ -178,6 +203,11 @@ void check_terminals(const ContainerSpec& spec) {
 
 }  // namespace
 
+void refuse_clashes(const ContainerSpec& spec) {
+  check_link_names(spec);
+  check_images(spec);
+}
+
 void validate(const ContainerSpec& spec, const HostFacts& facts) {
   if (spec.hostname.size() > kHostnameLimit) {
     refuse({}, formatted("the host name '{}' is longer than {} bytes", spec.hostname, kHostnameLimit),
@@ -187,6 +217,7 @@ void validate(const ContainerSpec& spec, const HostFacts& facts) {
     refuse(spec.init.origin, "no program is named as init", "set lxc.init.cmd or remove it");
   check_id_map(spec);
   check_links(spec, facts);
+  refuse_clashes(spec);
   check_mounts(spec);
   check_devices(spec);
   check_disk_ids(spec);

@@ -18,9 +18,11 @@ namespace hutch::cli {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr const char* kNeeded = "arch: amd64\nostype: unmanaged\nrootfs: /srv/ct\n";
@@ -120,8 +122,43 @@ TEST(PlanLines, TooManyForEveryVariantSaySo) {
   std::string text;
   for (int at = 0; at < 400; ++at) text += "lxc.uts.name: name" + std::to_string(at) + "\n";
   const auto traced = trace(text);
-  EXPECT_THAT(traced.line(1).reason, HasSubstr("was not looked for"));
+  EXPECT_THAT(traced.line(4).reason, HasSubstr("was not looked for"));
   EXPECT_THAT(traced.line(4 + 398).reason, HasSubstr("not traced: "));
+}
+
+// The search for what overrides the first line leaves the comparison of the others their share.
+TEST(PlanLines, AreAllComparedBeforeOverridingLinesAreLookedFor) {
+  std::string text;
+  for (int at = 0; at < 200; ++at) text += "lxc.uts.name: name" + std::to_string(at) + "\n";
+  const auto traced = trace(text + "lxc.environment: A=b\n");
+  EXPECT_THAT(traced.steps(4 + 200), ElementsAre("child: exec /sbin/init"));
+  EXPECT_THAT(traced.steps(4 + 199), ElementsAre("child: set the host name to name199"));
+  for (int at = 0; at < 199; ++at)
+    EXPECT_THAT(traced.line(4 + at).reason, Not(HasSubstr("not traced"))) << at;
+}
+
+TEST(PlanLines, OfALinkLeadToTheStepThatReadsThem) {
+  const auto traced = trace(
+      "lxc.net.0.type: veth\nlxc.net.0.name: eth0\nlxc.net.0.flags: up\n"
+      "lxc.net.0.ipv4.address: 10.0.0.2/24\nlxc.net.0.ipv4.gateway: 10.0.0.1\n");
+  const auto set_up = ElementsAre("host: set up eth0 inside: 10.0.0.2/24, gateway 10.0.0.1");
+  EXPECT_THAT(traced.steps(8), set_up);
+  EXPECT_THAT(traced.steps(7), set_up);
+  // Without it there is no start: the gateway needs it.
+  EXPECT_THAT(traced.steps(6), set_up);
+  EXPECT_THAT(traced.line(6).reason, IsEmpty());
+  EXPECT_THAT(traced.steps(4), Contains(HasSubstr("create veth")));
+}
+
+TEST(PlanLines, OfHalfAnIdMapLeadToTheStepOfTheOtherHalf) {
+  for (const char* text : {"lxc.idmap: u 0 100000 65536\nlxc.idmap: g 0 100000 65536\n",
+                           "lxc.id_map: g 0 100000 65536\nlxc.id_map: u 0 100000 65536\n"}) {
+    const auto traced = trace(text);
+    for (const int number : {4, 5}) {
+      EXPECT_THAT(traced.steps(number), Contains(HasSubstr("write the id maps"))) << text;
+      EXPECT_THAT(traced.line(number).reason, IsEmpty()) << text;
+    }
+  }
 }
 
 TEST(PlanLines, GiveTheReadersReasonWhereTheyHaveNoStep) {

@@ -185,6 +185,18 @@ TEST_F(RunningSet, MistakesInTheQueueAreNotTakenOver) {
   EXPECT_THAT(config(), Not(HasSubstr("pending")));
 }
 
+TEST_F(RunningSet, AQueuedChangeThatFailsIsTakenBackAndTheRestStays) {
+  ASSERT_EQ(inside({"ln", "-s", "/tmp", "/link"}).status, 0);
+  const std::string queue = "\n[pve:pending]\nmp0: local:0,mp=/link/a\n";
+  host.add_container(kVmid, config() + queue);
+  const auto outcome = set({"--cpulimit", "1"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, ContainsRegex("pending change mp0 is left: .*ELOOP"));
+  EXPECT_THAT(config(), HasSubstr("cpulimit: 1\n"));
+  EXPECT_THAT(config(), HasSubstr(queue));
+  EXPECT_FALSE(std::filesystem::exists(host.path("var/lib/vz/images/2110/subvol-2110-disk-1.subvol")));
+}
+
 TEST_F(RunningSet, AGuestThatEndsByItselfGetsItsChanges) {
   expect_done({"--tty", "1"});
   ASSERT_EQ(::kill(find_running(host.sysroot(), kVmid)->init.pid, SIGKILL), 0);
@@ -207,6 +219,32 @@ TEST_F(RunningSet, WhatWaitedIsInForceAfterTheNextStart) {
   EXPECT_EQ(inside({"test", "-d", "/mnt"}).status, 0);
   EXPECT_THAT(config(), HasSubstr("mp0: local:2110/subvol-2110-disk-1.subvol,mp=/mnt,size=0T\n"));
   EXPECT_THAT(config(), HasSubstr("\n[pve:pending]\nmp1: local:2110/subvol-2110-disk-9.subvol,mp=/gone\n"));
+}
+
+TEST_F(RunningSet, WithoutANetworkOfItsOwnLinksAreOnlyInTheConfig) {
+  ASSERT_EQ(pct({"stop", kId}).status, 0);
+  const std::string link = "name=eth0,bridge=nosuchbr0,hwaddr=02:00:00:00:00:01,type=veth";
+  host.add_container(kVmid, config() + "net0: " + link + "\nlxc.namespace.keep: net\n");
+  const auto started = pct({"start", kId});
+  ASSERT_EQ(started.status, 0) << started.err;
+  const auto added = set({"--net1", "name=eth1,bridge=nosuchbr0"});
+  EXPECT_NE(added.status, 0);
+  EXPECT_THAT(added.err, HasSubstr("unable to hotplug net1: CT 2110 uses a network namespace that is not its "
+                                   "own: no interface can be added"));
+  EXPECT_THAT(config(), Not(HasSubstr("net1")));
+  expect_done({"--net0", "name=eth0,bridge=other0,hwaddr=02:00:00:00:00:02"});
+  EXPECT_THAT(config(), HasSubstr("net0: name=eth0,bridge=other0,hwaddr=02:00:00:00:00:02,type=veth\n"));
+  expect_done({"--delete", "net0"});
+  EXPECT_THAT(config(), Not(HasSubstr("net0")));
+}
+
+TEST_F(RunningSet, AnImageOfAMountPointThatWaitsForItsEndIsNotMountedTwice) {
+  host.write("var/lib/vz/images/2110/vm-2110-disk-5.raw", "x");
+  const std::string disk = "local:2110/vm-2110-disk-5.raw";
+  host.add_container(kVmid, config() + "mp0: " + disk + ",mp=/a\n");
+  const auto outcome = set({"--delete", "mp0", "--mp1", disk + ",mp=/b"});
+  EXPECT_NE(outcome.status, 0);
+  EXPECT_THAT(outcome.err, ContainsRegex("unable to hotplug mp1: mp0 and mp1 are both the image .*--mp1"));
 }
 
 TEST_F(RunningSet, AMountPointThatIsDeletedStaysUntilTheStop) {

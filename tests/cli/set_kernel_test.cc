@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "base/format.h"
 #include "cli/private_mounts.h"
 #include "config/container_config.h"
 #include "netlink/link.h"
@@ -16,6 +17,7 @@
 namespace hutch::cli {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -159,6 +161,51 @@ TEST_F(Set, MistakesAsANewUserMakesThem) {
   }
 }
 
+TEST_F(Set, WhatTwoOptionsCannotHaveInCommonIsRefused) {
+  std::filesystem::create_directories(image(""));
+  host.write("var/lib/vz/images/2100/vm-2100-disk-5.raw", "x");
+  const std::string disk = "local:2100/vm-2100-disk-5.raw";
+  write_config(std::string(kBase) + "mp0: " + disk + ",mp=/a\nnet0: name=eth0,bridge=vmbr0\n");
+  expect_refused(
+      {"--net1", "name=eth0,bridge=vmbr0"},
+      "the interface name 'eth0' is that of net0 already [--net1]; give every interface its own name");
+  expect_refused({"--net1", "name=lan0", "--net2", "name=lan0"},
+                 "the interface name 'lan0' is that of net1 already [--net2]");
+  expect_refused({"--net1", "name=lo"}, "'lo' is the name of the container's loopback [--net1]");
+  for (const char* path : {"/", "//", "/./"}) {
+    const auto outcome = set({"--mp1", formatted("/srv,mp={}", path)});
+    EXPECT_NE(outcome.status, 0) << path;
+  }
+  expect_refused({"--mp1", "/srv,mp=//"}, "'//' is where the rootfs is mounted [--mp1]; give a path");
+  expect_refused(
+      {"--mp1", disk + ",mp=/b"},
+      "volume '" + disk + "' is that of mp0 already, and mounted twice it would be damaged [--mp1]");
+  expect_refused({"--rootfs", disk}, "is that of mp0 already");
+  // What goes is in nobody's way, and neither is what waits for its end.
+  expect_done({"--delete", "mp0,net0", "--mp1", disk + ",mp=/b", "--net1", "name=eth0"});
+}
+
+TEST_F(Set, WhatTwoOptionsShouldNotHaveInCommonIsTold) {
+  write_config(std::string(kBase) +
+               "mp0: /srv,mp=/a\nnet0: name=eth0,hwaddr=02:00:00:00:00:0A,ip=10.0.0.5/24,ip6=fd00::5/64\n"
+               "net5: name=eth0\n");
+  const auto told = [&](std::vector<std::string> words) {
+    const auto outcome = set(std::move(words));
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return outcome.err;
+  };
+  EXPECT_THAT(told({"--net1", "name=eth1,hwaddr=02:00:00:00:00:0a"}),
+              HasSubstr("WARN: --net1: MAC address 02:00:00:00:00:0a is that of net0, too\n"));
+  EXPECT_THAT(told({"--net1", "name=eth1,ip=10.0.0.5/16,ip6=fd00::5/64"}),
+              AllOf(HasSubstr("WARN: --net1: address 10.0.0.5 is that of net0, too\n"),
+                    HasSubstr("WARN: --net1: address fd00::5 is that of net0, too\n")));
+  EXPECT_THAT(told({"--mp1", "/opt,mp=/a/"}),
+              HasSubstr("WARN: --mp1: mp0 is mounted on '/a/', too; one hides the other\n"));
+  // Of what was there before nothing is said.
+  expect_done({"--net2", "name=eth2,ip=dhcp", "--memory", "64"});
+  expect_done({"--net3", "name=eth3,ip=dhcp"});
+}
+
 TEST_F(Set, TheMtuHasToFitTheBridge) {
   const std::string bridge = "hset" + std::to_string(::getpid() % 1000000);
   netlink::Socket socket;
@@ -222,6 +269,19 @@ TEST_F(Set, DeletesAndTheirWarning) {
   EXPECT_THAT(config(), HasSubstr("onboot: 1\n"));
 }
 
+TEST_F(Set, OfAnOptionGivenTwiceTheLineThatCountsIsChangedAndBothAreDeleted) {
+  write_config("arch: amd64\ncores: 1\ncores: 2\nmemory: 64\nmemory: 128\nostype: debian\nrootfs: /srv\n");
+  expect_done({"--memory", "256"});
+  EXPECT_EQ(config(),
+            "arch: amd64\ncores: 1\ncores: 2\nmemory: 64\nmemory: 256\nostype: debian\nrootfs: /srv\n");
+  const auto deleted = set({"--delete", "cores"});
+  EXPECT_EQ(deleted.status, 0);
+  EXPECT_THAT(deleted.err,
+              HasSubstr("WARN: 2100.conf:2: 'cores: 1', which does not count, is deleted with the "
+                        "later line\n"));
+  EXPECT_EQ(config(), "arch: amd64\nmemory: 64\nmemory: 256\nostype: debian\nrootfs: /srv\n");
+}
+
 TEST_F(Set, ProtectionKeepsVolumesButNothingElse) {
   make_subvol(1);
   write_config(std::string(kBase) + "mp0: " + subvol(1) +
@@ -254,6 +314,22 @@ TEST_F(Set, ANewVolumeBelongsToTheContainersRoot) {
   ASSERT_EQ(::stat(image("subvol-2100-disk-1.subvol").c_str(), &own_ids), 0);
   EXPECT_EQ(host_ids.st_uid, 100000U);
   EXPECT_EQ(own_ids.st_uid, 0U);
+}
+
+TEST_F(Set, ANewVolumeBelongsToTheRootOfAnIncludedIdMap) {
+  host.write("ids.conf", "lxc.idmap = u 0 300000 65536\nlxc.idmap = g 0 400000 65536\n");
+  const std::string text =
+      std::string(kBase) + "unprivileged: 1\nlxc.include: " + host.path("ids.conf") + "\n";
+  write_config(text);
+  expect_done({"--mp0", "local:0,mp=/a"});
+  struct stat status {};
+  ASSERT_EQ(::stat(image("subvol-2100-disk-0.subvol").c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 300000U);
+  EXPECT_EQ(status.st_gid, 400000U);
+  // Whose volume it would be is not known without the file.
+  std::filesystem::remove(host.path("ids.conf"));
+  expect_refused({"--mp1", "local:0,mp=/b"}, "ids.conf");
+  EXPECT_FALSE(std::filesystem::exists(image("subvol-2100-disk-1.subvol")));
 }
 
 TEST_F(Set, ADeletedVolumeIsKeptAsUnusedAndFreedWithIt) {
@@ -302,6 +378,20 @@ TEST_F(Set, OldMistakesInTheQueueStayAndBlockNothing) {
   expect_done({"--memory", "64", "--revert", "foo,mp0"});
   EXPECT_THAT(config(), HasSubstr("\nmemory: 64\n"));
   EXPECT_THAT(config(), Not(HasSubstr("pending")));
+}
+
+TEST_F(Set, AQueuedChangeThatFailsLeavesNoVolume) {
+  make_subvol(1);
+  std::string text = std::string(kBase) + "mp0: " + subvol(1) + ",mp=/a\n";
+  for (int index = 0; index < 256; ++index) text += "unused" + std::to_string(index) + ": local:2100/x\n";
+  const std::string queue = "\n[pve:pending]\nmp0: local:0,mp=/b\n";
+  write_config(text + queue);
+  const auto outcome = set({"--cores", "2"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("pending change mp0 is left: CT 2100 has no free unused[n]"));
+  EXPECT_THAT(config(), HasSubstr("cores: 2\n"));
+  EXPECT_THAT(config(), HasSubstr(queue));
+  EXPECT_FALSE(std::filesystem::exists(image("subvol-2100-disk-0.subvol")));
 }
 
 TEST_F(Set, APlanHasWhatTheNextStartTakesOver) {

@@ -230,8 +230,8 @@ TEST(Reader, NormalisesBooleansAndIntegers) {
   EXPECT_EQ(rewritten("onboot: Yes\nmemory: 00512\nconsole: off\n"), "console: 0\nmemory: 512\nonboot: 1\n");
 }
 
-TEST(Reader, KeepsTheLaterDuplicateAndSaysSo) {
-  EXPECT_EQ(rewritten("memory: 512\nmemory: 1024\n"), "memory: 1024\n");
+TEST(Reader, TakesTheLaterDuplicateAndSaysSo) {
+  EXPECT_EQ(read("memory: 512\nmemory: 1024\n").config.main.get("memory"), "1024");
   EXPECT_EQ(diagnostic("memory: 512\nmemory: 1024\n"),
             "warning 100.conf:1: CT 100: option 'memory' is given again in line 2; '512' does not count");
 }
@@ -358,6 +358,28 @@ TEST(Writer, DropsUnusedVolumesThatAreInUse) {
   EXPECT_EQ(rewritten("mp0: local:100/b,mp=/b\nrootfs: local:100/a,size=4G\nunused0: local:100/a\nunused1: "
                       "volume=local:100/b\nunused2: local:100/c\n"),
             "mp0: local:100/b,mp=/b\nrootfs: local:100/a,size=4G\nunused2: local:100/c\n");
+}
+
+TEST(Writer, KeepsLinesOfAnOptionThatDoNotCountBeforeTheOneThatDoes) {
+  constexpr std::string_view kText =
+      "cores: 1\ncores: 3\ncores: 2\nmemory: much\nmemory: 512\n\n[pve:pending]\nswap: 1\nswap: 2\n\n"
+      "[before]\nmemory: 16\nmemory: 32\n";
+  auto config = read(kText).config;
+  EXPECT_EQ(write_config(config), kText);
+  EXPECT_EQ(config.main.superseded.at("cores")[1].origin.text(), "100.conf:2");
+  config.main.set("cores", "4");
+  EXPECT_THAT(write_config(config), HasSubstr("cores: 1\ncores: 3\ncores: 4\n"));
+}
+
+TEST(Writer, ALineThatDoesNotCountNeverBeginsTo) {
+  auto config = read("cores: 1\ncores: 2\n").config;
+  EXPECT_TRUE(config.main.erase("cores"));
+  EXPECT_EQ(write_config(config), "");
+  // Without the first line unused0 would not be written.
+  constexpr std::string_view kUnused =
+      "rootfs: local:100/vm-100-disk-0.raw\nunused0: local:100/vm-100-disk-9.raw\n"
+      "unused0: local:100/vm-100-disk-0.raw\n";
+  EXPECT_EQ(rewritten(kUnused), kUnused);
 }
 
 TEST(Writer, RefusesANewlineInsideAValueNamingTheOption) {

@@ -168,6 +168,18 @@ TEST(ApplyChange, AVolumeThatIsStillUsedDoesNotBecomeUnused) {
   EXPECT_THAT(applied(reordered), testing::Not(HasSubstr("unused1")));
 }
 
+TEST(ApplyChange, VolumesOfLinesThatGoWithADeletedOneBecomeUnusedToo) {
+  constexpr const char* kTwice =
+      "mp0: local:100/vm-100-disk-1.raw,mp=/a\nmp0: local:100/vm-100-disk-2.raw,mp=/a\n";
+  auto config = read(std::string(kTwice) + "\n[pve:pending]\ndelete: mp0\n");
+  EXPECT_EQ(applied(config), "unused0: local:100/vm-100-disk-1.raw\nunused1: local:100/vm-100-disk-2.raw\n");
+  // A line that stays still names its volume.
+  config = read(std::string(kTwice) + "\n[pve:pending]\nmp0: local:100/vm-100-disk-3.raw,mp=/a\n");
+  EXPECT_EQ(applied(config),
+            "mp0: local:100/vm-100-disk-1.raw,mp=/a\nmp0: local:100/vm-100-disk-3.raw,mp=/a\n"
+            "unused0: local:100/vm-100-disk-2.raw\n");
+}
+
 TEST(ApplyChange, ANumberThatWaitsInTheQueueIsNotFree) {
   auto config = read("mp0: local:100/vm-100-disk-1.raw,mp=/a\n");
   queue_set(config, "unused0", "local:100/vm-100-disk-2.raw");

@@ -12,6 +12,9 @@ namespace hutch::config {
 
 inline void forget_origins(Section& section) {
   for (auto& [key, value] : section.options) value.origin = {};
+  for (auto& [key, lines] : section.superseded) {
+    for (auto& line : lines) line.origin = {};
+  }
   for (auto& variable : section.environment) variable.origin = {};
   for (auto& entry : section.raw) entry.origin = {};
   for (auto& line : section.unreadable) line.origin = {};

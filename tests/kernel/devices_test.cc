@@ -198,6 +198,50 @@ TEST_F(DevicesTest, PluggingInDoesNotFollowTheGuestsSymlinks) {
   remove_tree(AT_FDCWD, formatted("/dev/hutch-test-{}.d", vmid()));
 }
 
+// What a hot-plug that fails takes back, and what a removal takes, is not what another device or a line of
+// the config has asked for.
+TEST_F(DevicesTest, TheSameRuleOfAnotherDeviceOrLineStays) {
+  make_privileged();
+  for (const bool passed_at_start : {true, false}) {
+    spec.passed_devices.clear();
+    spec.devices.rules.clear();
+    const auto rules = device_rules(device(), find_device(device()));
+    if (passed_at_start) {
+      pass(device("dev0"));
+    } else {
+      spec.devices.rules = rules;
+    }
+    start();
+    const std::string use = formatted("cat {} && echo works", passed_at_start ? host_path_ : "/dev/null");
+    ASSERT_EQ(sh(use), "works");
+    auto second = device("dev1");
+    second.path = formatted("/dev/hutch-test-{}-second", vmid());
+    check(::mknod(second.path.c_str(), S_IFCHR | 0600, makedev(1, 3)), "cannot make a device node");
+    ContainerSpec changed = spec;
+    changed.passed_devices.push_back(second);
+    // Lowering has the rules of two equal devices once.
+    if (!passed_at_start)
+      changed.devices.rules.insert(changed.devices.rules.end(), rules.begin(), rules.end());
+    unsigned failed = 0;
+    for (unsigned step = 0; step < 16; ++step) {
+      HotPlugTest test;
+      test.before_step = [step](unsigned at) {
+        if (at == step) throw Error("injected failure", EIO);
+      };
+      try {
+        add_device(sysroot(), changed, state(), second, test);
+        remove_device(sysroot(), changed, state(), second);
+      } catch (const Error&) {
+        ++failed;
+      }
+      EXPECT_EQ(sh(use), "works") << "after failing step " << step;
+    }
+    EXPECT_GE(failed, 8U);
+    ::unlink(second.path.c_str());
+    kill();
+  }
+}
+
 TEST_F(DevicesTest, AFailureAtAnyStepLeavesNothing) {
   start();
   auto passed = device();

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <linux/if_link.h>
 #include <linux/mount.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "base/files.h"
 #include "base/format.h"
 #include "base/process.h"
+#include "cgroupv2/group.h"
 #include "runtime/apparmor.h"
 #include "tests/kernel/container_fixture.h"
 
@@ -343,6 +345,65 @@ TEST_P(KilledStarterTest, LeavesNothing) {
     ASSERT_EQ(settled_snapshot(before), before)
         << "left by dying before host step " << step + 1 << ": " << planned.host[step].text;
   }
+}
+
+// A process of somebody else's: no child of this one, whose end the fixture does not wait for.
+class Stranger {
+ public:
+  Stranger() {
+    int ends[2];
+    check(::pipe2(ends, O_CLOEXEC), "cannot create a pipe");
+    const UniqueFd out(ends[0]);
+    const UniqueFd in(ends[1]);
+    const pid_t between = check(::fork(), "cannot fork");
+    if (between == 0) {
+      const pid_t pid = ::fork();
+      if (pid == 0) {
+        ::alarm(60);  // should the test die
+        for (;;) ::pause();
+      }
+      const bool told = ::write(in.get(), &pid, sizeof pid) == sizeof pid;
+      ::_exit(told ? 0 : 1);
+    }
+    check(::waitpid(between, nullptr, 0), "cannot wait");
+    pid_t pid = -1;
+    if (::read(out.get(), &pid, sizeof pid) != sizeof pid || pid <= 0) throw Error("cannot make a process");
+    identity_ = identify_process(pid).value_or(ProcessIdentity{});
+  }
+  Stranger(const Stranger&) = delete;
+  Stranger& operator=(const Stranger&) = delete;
+  ~Stranger() { end(); }
+
+  pid_t pid() const { return identity_.pid; }
+  bool lives() const { return is_alive(identity_); }
+  void end() const {
+    if (!lives()) return;
+    ::kill(identity_.pid, SIGKILL);
+    while (lives()) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+
+ private:
+  ProcessIdentity identity_;
+};
+
+TEST_F(FaultInjectionTest, AKilledStarterLeavesSomebodyElsesGroupAlone) {
+  make_benchmark_container();
+  spec.cgroup_paths.container = formatted("hutch-test-{}/limits", vmid());
+  const StartPlan planned = plan();
+  cgroupv2::Group others(cgroupv2::detect_layout(), spec.cgroup_paths.container);
+  others.create_unified({});
+  const Stranger stranger;
+  write_kernel_file(AT_FDCWD, others.inner_directory() + "/cgroup.procs", std::to_string(stranger.pid()));
+  StartOptions options;
+  options.before_step = [&planned](std::size_t at) {
+    if (std::holds_alternative<host::CreateCgroup>(planned.host[at].action)) ::raise(SIGKILL);
+  };
+  EXPECT_TRUE(dies_while_starting(planned, options));
+  kill();
+  EXPECT_TRUE(wait_until_gone());
+  EXPECT_TRUE(stranger.lives());
+  stranger.end();
+  others.remove();
 }
 
 INSTANTIATE_TEST_SUITE_P(Hooks, KilledStarterTest, ::testing::Bool());

@@ -196,6 +196,37 @@ TEST_F(LinkHotPlugTest, AFailedConnectionIsTakenBack) {
   EXPECT_TRUE(pings(inner_address()));
 }
 
+TEST_F(LinkHotPlugTest, ALinkWithoutAWayBackIsNotDisconnected) {
+  start();
+  LinkSpec from = link_on(make_bridge());
+  add(from);
+  from.trunks = {{20, 21}};  // from a time when the bridge told VLANs apart
+  make_other_bridge();
+  LinkSpec to = link_on(other_bridge_);
+  to.gateway4 = "not an address";
+  EXPECT_THAT(change_error(from, to), HasSubstr("'trunks' needs a VLAN-aware bridge"));
+  EXPECT_EQ(on_host(from.host_name)->master, on_host(from.bridge)->index);
+  EXPECT_TRUE(pings(inner_address()));
+}
+
+TEST_F(LinkHotPlugTest, ALinkWhoseBridgeIsGoneGetsAnother) {
+  start();
+  make_other_bridge();
+  const LinkSpec from = link_on(other_bridge_);
+  add(from);
+  run_checked({"ip", "link", "delete", other_bridge_});
+  LinkSpec to = from;
+  to.bridge = make_bridge();
+  to.gateway4 = "not an address";
+  EXPECT_THAT(change_error(from, to), HasSubstr("'not an address' is not an IP address"));
+  EXPECT_EQ(on_host(from.host_name)->master, 0) << "there is nothing to connect it to";
+  EXPECT_FALSE(on_host(from.host_name)->is_up());
+  to.gateway4 = from.gateway4;
+  change(from, to);
+  EXPECT_EQ(on_host(from.host_name)->master, on_host(to.bridge)->index);
+  EXPECT_TRUE(pings(inner_address()));
+}
+
 TEST_F(LinkHotPlugTest, AnotherNameOrMacIsANewLink) {
   start();
   const LinkSpec from = link_on(make_bridge());

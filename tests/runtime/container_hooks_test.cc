@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/format.h"
 #include "base/held_signals.h"
 #include "runtime/console_watch.h"
 #include "runtime/container_log.h"
 #include "runtime/planner.h"
 #include "runtime/state.h"
+#include "runtime/stop_hooks.h"
 #include "tests/base/error_of.h"
 #include "tests/base/scratch_directory.h"
 
@@ -149,6 +151,45 @@ TEST(StateOfHooks, IsNotInTheRecordsOfOtherContainers) {
   const std::string text = print_state(ContainerState{});
   for (const auto* word : {"hook", "log", "console-watch", "copied"}) EXPECT_THAT(text, Not(HasSubstr(word)));
   EXPECT_THAT(error_of([] { parse_state("stop-hook 7\n", "state"); }), HasSubstr("stop-hook"));
+}
+
+class StopHooksTest : public ScratchDirectory {
+ protected:
+  void SetUp() override {
+    ScratchDirectory::SetUp();
+    state_.vmid = 100;
+    state_.stop_hooks = {{formatted("echo stop >> {}; true", below("ran")), {}}};
+    state_.post_stop_hooks = {{formatted("echo post-stop >> {}; true", below("ran")), {}}};
+    state_.log.file.value = below("log");
+    make_directories(below("run/hutch"));
+  }
+  // What runs when a process ends the container.
+  std::string run() {
+    StopHooks hooks(Sysroot(path_), state_, {}, false);
+    hooks.run_stop();
+    hooks.run_post_stop();
+    const auto ran = read_file_if_exists(AT_FDCWD, below("ran"));
+    remove_tree(AT_FDCWD, below("ran"));
+    return ran.value_or("nothing");
+  }
+
+  ContainerState state_;
+};
+
+TEST_F(StopHooksTest, RunOnceWhereTheirMarkCanBeMade) {
+  make_directories(below("run/hutch/100"));
+  EXPECT_EQ(run(), "stop\npost-stop\n");
+  EXPECT_EQ(run(), "nothing");
+}
+
+TEST_F(StopHooksTest, RunWithoutAStateDirectory) {
+  EXPECT_EQ(run(), "stop\npost-stop\n");
+}
+
+TEST_F(StopHooksTest, RunWhenTheirMarkCannotBeMadeAndSaySo) {
+  replace_file(AT_FDCWD, below("run/hutch/100"), "no directory", 0600);
+  EXPECT_EQ(run(), "stop\npost-stop\n");
+  EXPECT_THAT(read_file(AT_FDCWD, below("log")), HasSubstr("/100/stop-hooks': ENOTDIR"));
 }
 
 TEST(HeldSignals, WaitInTheDescriptor) {

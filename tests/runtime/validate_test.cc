@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/format.h"
 
 namespace hutch {
 namespace {
@@ -67,6 +68,32 @@ TEST_F(Validate, AnInitUserThatIsNotMapped) {
   expect_refusal("init is to run as 70000:0");
 }
 
+TEST_F(Validate, AnImageIsMountedOnceUnlessNobodyWrites) {
+  VolumeSpec volume;
+  volume.kind = VolumeSpec::Kind::image;
+  volume.source = "/images/100/vm-100-disk-1.raw";
+  for (const char* key : {"mp0", "mp1"}) {
+    volume.key = key;
+    volume.target = formatted("/{}", key);
+    volume.origin = {"100.conf", 5};
+    spec.mount_points.push_back(volume);
+  }
+  expect_refusal(
+      "mp0 and mp1 are both the image '/images/100/vm-100-disk-1.raw', which would be damaged "
+      "[100.conf:5]");
+  spec.mount_points[0].read_only = true;
+  expect_refusal("mp0 and mp1");
+  spec.mount_points[1].read_only = true;
+  EXPECT_EQ(refusal(), "");
+  spec.mount_points[1] = spec.mount_points[0];
+  spec.mount_points[0].kind = spec.mount_points[1].kind = VolumeSpec::Kind::directory;
+  EXPECT_EQ(refusal(), "");
+  spec.mount_points[0].kind = spec.rootfs.kind = VolumeSpec::Kind::image;
+  spec.rootfs.key = "rootfs";
+  spec.rootfs.source = volume.source;
+  expect_refusal("rootfs and mp0 are both the image");
+}
+
 TEST_F(Validate, Links) {
   add_link().bridge = "nosuch";
   expect_refusal("bridge 'nosuch' does not exist [100.conf:5]");
@@ -78,6 +105,8 @@ TEST_F(Validate, Links) {
   spec.links.back().mtu = 1500;
   add_link().name = "eth0";
   expect_refusal("net0 and net1 are both named 'eth0'");
+  spec.links.back().name = "lo";
+  expect_refusal("net1: 'lo' is the name of the container's loopback [100.conf:5]; choose another name");
   spec.links.back().name = "a-name-of-16-byte";
   expect_refusal("cannot be the name of a network interface");
 }
