@@ -137,16 +137,27 @@ void enable_controllers(const std::string& directory, const std::vector<std::str
   }
 }
 
+std::string cpuset_list(const std::string& directory, const char* file) {
+  return std::string(trim(read_file(AT_FDCWD, directory + file)));
+}
+
 // A v1 cpuset takes no process before both lists are set (cpusets.rst 2.1), and no list that its parent does
-// not have. `cpus_follow`: the caller writes cpus itself.
-void fill_cpuset(const std::string& parent, const std::string& directory, bool cpus_follow) {
-  for (const char* file : {"/cpuset.mems", "/cpuset.cpus"}) {
-    if (cpus_follow && file == std::string_view("/cpuset.cpus")) continue;
-    // clone_children of the parent may have filled it; another container's start, too.
-    if (!trim(read_file(AT_FDCWD, directory + file)).empty()) continue;
-    const std::string inherited = read_file(AT_FDCWD, parent + file);
-    write_kernel_file(AT_FDCWD, directory + file, trim(inherited));
+// not have. Fills the list of each parent of `path` and returns the last one's.
+std::string fill_cpuset_parents(const std::string& hierarchy, const std::string& path, const char* file) {
+  std::string above = hierarchy;
+  std::string list;  // of `above`; empty: not read yet
+  for (const auto& parent : parents(path)) {
+    const std::string directory = hierarchy + "/" + parent;
+    // clone_children of its parent may have filled it; another container's start, too.
+    std::string own = cpuset_list(directory, file);
+    if (own.empty()) {
+      own = list.empty() ? cpuset_list(above, file) : list;
+      write_kernel_file(AT_FDCWD, directory + file, own);
+    }
+    list = own;
+    above = directory;
   }
+  return list.empty() ? cpuset_list(above, file) : list;
 }
 
 std::string write_hint(const PlacedWrite& write, int error_number) {
@@ -254,12 +265,11 @@ void Group::make_v1(const std::string& hierarchy, const std::vector<PlacedWrite>
   const bool cpus_follow = std::any_of(writes.begin(), writes.end(), [&hierarchy](const PlacedWrite& write) {
     return write.hierarchy == hierarchy && write.file == "cpuset.cpus";
   });
-  std::string above = hierarchy;
-  for (const auto& parent : parents(path_)) {
-    fill_cpuset(above, hierarchy + "/" + parent, false);
-    above = hierarchy + "/" + parent;
+  for (const char* file : {"/cpuset.mems", "/cpuset.cpus"}) {
+    const std::string inherited = fill_cpuset_parents(hierarchy, path_, file);
+    if (cpus_follow && file == std::string_view("/cpuset.cpus")) continue;
+    write_kernel_file(AT_FDCWD, hierarchy + "/" + path_ + file, inherited);
   }
-  fill_cpuset(above, hierarchy + "/" + path_, cpus_follow);
 }
 
 void Group::make(const std::string& hierarchy, UndoStack& undo) {

@@ -91,12 +91,21 @@ std::vector<std::string> Layout::v1_hierarchies() const {
 }
 
 Layout detect_layout(const std::string& cgroup_root) {
+  Layout layout = detect_unified(cgroup_root);
+  add_v1_hierarchies(layout, cgroup_root);
+  return layout;
+}
+
+void add_v1_hierarchies(Layout& layout, const std::string& cgroup_root) {
+  if (layout.unified != cgroup_root) find_v1(cgroup_root, layout);
+}
+
+Layout detect_unified(const std::string& cgroup_root) {
   Layout layout;
   if (file_system_magic(cgroup_root) == CGROUP2_SUPER_MAGIC) {
     layout.unified = cgroup_root;
   } else if (file_system_magic(cgroup_root + "/unified") == CGROUP2_SUPER_MAGIC) {
     layout.unified = cgroup_root + "/unified";
-    find_v1(cgroup_root, layout);
   } else {
     throw Error(
         formatted("cannot find a cgroup2 file system at '{0}' or '{0}/unified'", cgroup_root), 0,

@@ -135,6 +135,11 @@ constexpr std::array<Translation, 11> kTranslations = {{
     {"rdma.max", same},
 }};
 
+bool is_on_unified(const FileWrite& write, const Layout& layout) {
+  const std::string_view controller = std::string_view(write.file).substr(0, write.file.find('.'));
+  return controller == "cgroup" || layout.has_v2(controller);
+}
+
 class Placement {
  public:
   Placement(const std::vector<FileWrite>& writes, const Layout& layout) : writes_(writes), layout_(layout) {}
@@ -152,7 +157,7 @@ class Placement {
              "control files are named <controller>.<name>, such as memory.max");
     }
     const std::string controller = write.file.substr(0, dot);
-    if (controller == "cgroup" || layout_.has_v2(controller)) {
+    if (is_on_unified(write, layout_)) {
       placed_.push_back({layout_.unified, write.file, write.value, write.origin});
       return;
     }
@@ -222,6 +227,14 @@ class Placement {
 
 std::vector<PlacedWrite> place(const std::vector<FileWrite>& writes, const Layout& layout) {
   return Placement(writes, layout).run();
+}
+
+std::vector<PlacedWrite> place_on_unified(const std::vector<FileWrite>& writes, const Layout& layout) {
+  std::vector<PlacedWrite> placed;
+  for (const auto& write : writes) {
+    if (is_on_unified(write, layout)) placed.push_back({layout.unified, write.file, write.value, write.origin});
+  }
+  return placed;
 }
 
 }  // namespace hutch::cgroupv2

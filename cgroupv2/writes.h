@@ -50,6 +50,9 @@ std::vector<FileWrite> resource_writes(const Resources& resources, const std::st
 // it lives on v1 and the file has no counterpart there, or the value is not one that the file takes.
 std::vector<PlacedWrite> place(const std::vector<FileWrite>& writes, const Layout& layout);
 
+// Those of them that go to the cgroup2 tree; needs no v1 hierarchies in `layout` and throws nothing.
+std::vector<PlacedWrite> place_on_unified(const std::vector<FileWrite>& writes, const Layout& layout);
+
 // What has to be written to a running group that was limited by `from`, so that it is limited by `to`: the
 // files whose last value differs, in the order above; a limit that `to` does not have any more gets the
 // kernel's default (cgroup-v2.rst; 1024 for v1's cpu.shares), and a file without a known default is left as

@@ -35,9 +35,10 @@ StartPlan prepare_start(CommandContext& context, const config::ContainerConfig& 
   }();
   auto cgroups = [&] {
     const auto span = trace.span("look at the cgroups");
-    return cgroupv2::detect_layout();
+    return cgroupv2::detect_unified();
   }();
   if (ahead) ahead(make_plan_ahead(spec, cgroups, context.sysroot()));
+  cgroupv2::add_v1_hierarchies(cgroups);
   const HostFacts facts = [&] {
     const auto span = trace.span("look at the host");
     return gather_host_facts(spec, std::move(cgroups));

@@ -1,10 +1,8 @@
 #include "runtime/capabilities.h"
 
-#include <fcntl.h>
 #include <sys/capability.h>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/format.h"
 #include "base/text.h"
 
@@ -31,11 +29,9 @@ std::uint64_t listed_bit(const Located<std::string>& entry, unsigned last_cap) {
 }  // namespace
 
 unsigned last_capability() {
-  constexpr const char* path = "/proc/sys/kernel/cap_last_cap";
-  const std::string content = read_file(AT_FDCWD, path);
-  const auto number = parse_unsigned(trim(content));
-  if (!number || *number > 63) throw Error(formatted("cannot use '{}' in '{}'", trim(content), path));
-  return static_cast<unsigned>(*number);
+  const int bits = ::cap_max_bits();
+  if (bits < 1 || bits > 64) throw Error(formatted("cannot use {} capabilities", bits));
+  return static_cast<unsigned>(bits) - 1;
 }
 
 std::optional<unsigned> capability_number(std::string_view name) {

@@ -10,7 +10,7 @@
 // Capability names (capabilities(7)) as config files have them: lower case, without "CAP_".
 namespace hutch {
 
-// The kernel's highest capability (/proc/sys/kernel/cap_last_cap), 40 since Linux 5.9. Throws.
+// The kernel's highest capability, 40 since Linux 5.9, as libcap has found it (cap_max_bits(3)). Throws.
 unsigned last_capability();
 
 // The number of a name ("sys_time"); nothing when libcap does not know it.

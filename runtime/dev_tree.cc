@@ -42,14 +42,24 @@ constexpr Link kLinks[] = {{"fd", "/proc/self/fd"},
                            {"stdout", "/proc/self/fd/1"},
                            {"stderr", "/proc/self/fd/2"}};
 
+// Every node has the mode that it is made with. (The side lane's thread has a umask of its own.)
+class NoUmask {
+ public:
+  NoUmask() : before_(::umask(0)) {}
+  ~NoUmask() { ::umask(before_); }
+  NoUmask(const NoUmask&) = delete;
+  NoUmask& operator=(const NoUmask&) = delete;
+
+ private:
+  mode_t before_;
+};
+
 class DevTree {
  public:
   DevTree(int root, Owner owner) : root_(root), owner_(owner) {}
 
   void node(const Node& node) {
     made(::mknodat(root_, node.name, S_IFCHR | 0666, makedev(node.major, node.minor)), node.name);
-    // mknod(2) applies the umask.
-    check(::fchmodat(root_, node.name, 0666, 0), formatted("cannot set the mode of /dev/{}", node.name));
   }
   void directory(const std::string& path) { made(::mkdirat(root_, path.c_str(), 0755), path); }
   void symlink(const std::string& path, const std::string& target) {
@@ -79,10 +89,10 @@ class DevTree {
     if (path_exists(root_, path)) return;
     directories_of(path);
     made(::mknodat(root_, path.c_str(), S_IFBLK | 0666, number), path);
-    check(::fchmodat(root_, path.c_str(), 0666, 0), formatted("cannot set the mode of /dev/{}", path));
   }
 
  private:
+  NoUmask no_umask_;
   int root_;
   Owner owner_;
 

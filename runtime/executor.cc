@@ -1,5 +1,6 @@
 #include "runtime/executor.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <sys/wait.h>
 
@@ -43,7 +44,8 @@ void StartExecutor::give_up() noexcept {
 
 void StartExecutor::run_guarded(const StartPlan& plan, std::size_t end) {
   plan_ = &plan;
-  if (!group_) group_.emplace(plan.cgroups, plan.state.cgroup, plan.spec.cgroup_paths.inner);
+  // What the plan ahead knew of the trees was not all.
+  group_.emplace(plan.cgroups, plan.state.cgroup, plan.spec.cgroup_paths.inner);
   try {
     prepare_for(plan);
     run_main_lane(end);
@@ -100,6 +102,8 @@ void StartExecutor::begin_side_lane(std::size_t at) {
   for (; at < plan_->host.size() && plan_->host[at].lane == HostLane::side; ++at) {
     steps.emplace_back([this, at] { run_step(at, side_trace_); });
   }
+  // A heap of the lane's own would be mapped when it first needs memory, with the first process waiting.
+  ::mallopt(M_ARENA_MAX, 1);
   side_.run(std::move(steps));
   placement_.move_away(side_.thread());
 }

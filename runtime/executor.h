@@ -193,6 +193,8 @@ class StartExecutor {
   void log_child_steps(ChildOp last);
   void trace_child_steps();
   void prepare_image();
+  // To the first process, with the descriptors of all slots.
+  void send_proceed(SyncMessage::Type type);
   void collect_trace();
   std::vector<unsigned> container_cpus() const;
   std::string rootfs_path() const { return rootfs_mount_path(plan_->sysroot, plan_->spec); }

@@ -66,7 +66,9 @@ class HostPlanner {
   void namespace_filesystems();
   void v1_cgroups();
   void delegate();
-  void send(SyncMessage::Type message, std::string text) { add(host::Proceed{message}, std::move(text)); }
+  void send(SyncMessage::Type message, std::string text, std::optional<std::size_t> after = {}) {
+    add(host::Proceed{message, after}, std::move(text));
+  }
   void choose_limits();
   void choose_profile();
   AppArmorInput profile_input() const;

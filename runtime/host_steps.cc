@@ -215,9 +215,14 @@ void StartExecutor::perform(const host::WriteIdMaps&) {
 }
 
 void StartExecutor::perform(const host::Proceed& step) {
+  if (!step.after) return send_proceed(step.message);
+  side_.wait_for(*step.after - side_begin_ + 1, [this, &step] { send_proceed(step.message); });
+}
+
+void StartExecutor::send_proceed(SyncMessage::Type type) {
   SyncMessage message{};
-  message.type = step.message;
-  if (step.message == SyncMessage::Type::proceed_mapped && supervisor_->image().shares_memory)
+  message.type = type;
+  if (type == SyncMessage::Type::proceed_mapped && supervisor_->image().shares_memory)
     prepare_image();
   std::vector<std::byte> bytes(sizeof message);
   std::memcpy(bytes.data(), &message, sizeof message);

@@ -203,7 +203,7 @@ void plan_configuration(const LinkSpec& link, const HostFacts& facts, std::vecto
   const bool any = link.up || !link.addresses.empty();
   if (!link.configure || link.link_down || !any) return;
   host::ConfigureLink configure{link};
-  auto& set_up = configure.link;
+  LinkSpec& set_up = *configure.link;
   if (set_up.kind == Kind::phys) set_up.name = moved_link(link, facts).inside_name;
   if (set_up.gateway4 == "auto") set_up.gateway4 = facts.gateways.at({AF_INET, gateway_link(link)});
   if (set_up.gateway6 == "auto") set_up.gateway6 = facts.gateways.at({AF_INET6, gateway_link(link)});

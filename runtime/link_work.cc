@@ -67,22 +67,22 @@ int LinkWork::host_index(const std::string& name) {
 }
 
 void LinkWork::perform(const host::CreateLink& step) {
-  if (step.link.kind == Kind::veth) return create_veth(step);
+  if (step.link->kind == Kind::veth) return create_veth(step);
   create_stacked(step);
 }
 
 void LinkWork::create_veth(const host::CreateLink& step) {
   netlink::VethRequest request;
-  request.host_name = step.link.host_name;
+  request.host_name = step.link->host_name;
   request.host_mac = netlink::random_host_mac();
-  request.peer_name = step.link.name;
-  request.peer_mac = mac_of(step.link);
-  request.rx_queues = step.link.rx_queues;
-  request.tx_queues = step.link.tx_queues;
+  request.peer_name = step.link->name;
+  request.peer_mac = mac_of(*step.link);
+  request.rx_queues = step.link->rx_queues;
+  request.tx_queues = step.link->tx_queues;
   request.mtu = step.mtu;
   request.peer_netns_fd = net_namespace();
   request.master_index = step.bridge_index;
-  request.host_up = !step.link.link_down && !step.plugged;
+  request.host_up = !step.link->link_down && !step.plugged;
   netlink::create_veth(socket(), request);
   push_undo_("delete link " + request.host_name, [this, name = request.host_name] {
     // ENODEV: it went with the container's network namespace.
@@ -93,7 +93,7 @@ void LinkWork::create_veth(const host::CreateLink& step) {
 
 void LinkWork::create_stacked(const host::CreateLink& step) {
   netlink::StackedLinkRequest request;
-  const LinkSpec& link = step.link;
+  const LinkSpec& link = *step.link;
   using Stacked = netlink::StackedLinkRequest::Kind;
   request.kind = link.kind == Kind::macvlan  ? Stacked::macvlan
                  : link.kind == Kind::ipvlan ? Stacked::ipvlan
@@ -114,11 +114,11 @@ void LinkWork::create_stacked(const host::CreateLink& step) {
 }
 
 void LinkWork::perform(const host::PlugLink& step) {
-  plug_link(socket(), step.plug, push_undo_);
+  plug_link(socket(), *step.plug, push_undo_);
 }
 
 void LinkWork::perform(const host::RouteLink& step) {
-  const LinkSpec& link = step.link;
+  const LinkSpec& link = *step.link;
   const int index = host_index(link.host_name);
   const auto use_gateway = [&](int family, const std::string& text) {
     const auto gateway = netlink::parse_ip_address(text);
@@ -150,20 +150,20 @@ void LinkWork::perform(const host::RouteLink& step) {
 void LinkWork::perform(const host::ProxyLink& step) {
   const int index = host_index(step.answering);
   bool families[2] = {};
-  for (const auto& text : step.link.addresses) families[address_of(text).family == AF_INET6] = true;
+  for (const auto& text : step.link->addresses) families[address_of(text).family == AF_INET6] = true;
   const std::string own = formatted("/conf/{}/", step.answering);
   if (families[0]) require_setting(family_directory(AF_INET) + own + "forwarding", step.answering, "proxies");
   if (families[1]) {
     require_setting(family_directory(AF_INET6) + own + "proxy_ndp", step.answering, "proxies");
     require_setting(family_directory(AF_INET6) + own + "forwarding", step.answering, "proxies");
   }
-  for (const auto& text : step.link.addresses) {
+  for (const auto& text : step.link->addresses) {
     const auto address = address_of(text);
     netlink::add_neighbour_proxy(socket(), index, address);
     push_undo_(
         "let " + step.answering + " answer no more for " + address.text(),
         [this, answering = step.answering, address] { delete_proxy(socket(), answering, address.text()); });
-    if (step.link.kind != Kind::ipvlan) continue;
+    if (step.link->kind != Kind::ipvlan) continue;
     const netlink::Cidr route{address, address.family == AF_INET ? 32U : 128U};
     constexpr int kLoopback = 1;
     netlink::add_link_route(socket(), kLoopback, route);
@@ -182,8 +182,8 @@ void LinkWork::perform(const host::MoveLink& step) {
   netlink::LinkMove move;
   move.netns_fd = netns;
   move.name = step.moved.inside_name;
-  if (step.link.mtu) move.mtu = *step.link.mtu;
-  move.mac = mac_of(step.link);
+  if (step.link->mtu) move.mtu = *step.link->mtu;
+  move.mac = mac_of(*step.link);
   netlink::move_link(socket(), step.moved.index, move);
   netlink::Socket inside = netlink::Socket::in_namespace(netns);
   const auto found = netlink::find_link(inside, step.moved.inside_name);
@@ -196,12 +196,12 @@ void LinkWork::perform(const host::RunLinkScripts& step) {
   std::vector<std::string> environment = step.environment;
   environment.push_back(formatted("LXC_PID={}", init_));
   if (step.down) {
-    push_undo_("run " + step.down->command, [down = *step.down, container = step.container, environment] {
+    push_undo_("run " + (*step.down)->command, [down = **step.down, container = step.container, environment] {
       run_hook(link_script_run(down, false, container, environment));
     });
   }
   if (!step.up) return;
-  HookCommand hook = link_script_run(*step.up, true, step.container, environment);
+  HookCommand hook = link_script_run(**step.up, true, step.container, environment);
   hook.signals = signals_;
   run_hook(hook);
 }
@@ -235,10 +235,10 @@ netlink::InterfaceSetup interface_setup(const LinkSpec& link) {
 }
 
 void LinkWork::perform(const host::ConfigureLink& step) {
-  const netlink::InterfaceSetup setup = interface_setup(step.link);
+  const netlink::InterfaceSetup setup = interface_setup(*step.link);
   netlink::Socket inside = netlink::Socket::in_namespace(net_namespace());
-  if (step.link.up) netlink::set_loopback_up(inside);
-  if (step.link.kind != Kind::empty) netlink::configure_interface(inside, setup);
+  if (step.link->up) netlink::set_loopback_up(inside);
+  if (step.link->kind != Kind::empty) netlink::configure_interface(inside, setup);
 }
 
 }  // namespace hutch

@@ -51,8 +51,8 @@ int StartExecutor::id_map_namespace(const IdMap& map) const {
 OpenedVolume StartExecutor::mount(const host::MountVolume& step, int id_map) {
   const Owner owner = inner_root(plan_->spec);
   const std::string path = rootfs_path();
-  if (step.volume.key != "rootfs") {
-    return mount_below(step.volume, id_map, path, owner.uid, owner.gid);  // goes with the rootfs
+  if (step.volume->key != "rootfs") {
+    return mount_below(*step.volume, id_map, path, owner.uid, owner.gid);  // goes with the rootfs
   }
   if (plan_->spec.rootfs_mount.empty()) {
     const std::string parent = path.substr(0, path.rfind('/'));
@@ -62,14 +62,14 @@ OpenedVolume StartExecutor::mount(const host::MountVolume& step, int id_map) {
     });
     make_directories(path);
   }
-  OpenedVolume opened = mount_rootfs(step.volume, id_map, path, step.expected_owner, owner);
+  OpenedVolume opened = mount_rootfs(*step.volume, id_map, path, step.expected_owner, owner);
   push_undo("unmount " + path,
             [path] { check(::umount2(path.c_str(), MNT_DETACH), formatted("cannot unmount '{}'", path)); });
   return opened;
 }
 
 void StartExecutor::perform(const host::MountVolume& step) {
-  const VolumeSpec& volume = step.volume;
+  const VolumeSpec& volume = *step.volume;
   OpenedVolume opened;
   if (!step.id_mapped) {
     opened = mount(step, -1);
@@ -107,7 +107,7 @@ void StartExecutor::perform(const host::BuildDev& step) {
 }
 
 void StartExecutor::perform(const host::OpenSource& step) {
-  const MountSpec& mount = step.mount;
+  const MountSpec& mount = *step.mount;
   try {
     UniqueFd source;
     if (!mount.bind) {

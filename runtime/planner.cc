@@ -32,13 +32,9 @@ namespace {
 // (mm/oom_kill.c). With so little a start itself may run into it, and the starter must not be among them.
 constexpr std::uint64_t kTightMemory = 64U << 20;
 
-bool tight_memory(const std::vector<cgroupv2::PlacedWrite>& writes) {
-  return std::any_of(writes.begin(), writes.end(), [](const cgroupv2::PlacedWrite& write) {
-    const bool hard = write.file == "memory.max" || write.file == "memory.limit_in_bytes" ||
-                      write.file == "memory.memsw.limit_in_bytes" ||
-                      write.file == "memory.kmem.limit_in_bytes";
-    if (!hard) return false;
-    if (write.value == "max" || write.value == "-1") return false;
+bool tight_memory(const std::vector<cgroupv2::FileWrite>& writes) {
+  return std::any_of(writes.begin(), writes.end(), [](const cgroupv2::FileWrite& write) {
+    if (write.file != "memory.max" || write.value == "max") return false;
     // What is no plain number (the kernel takes "16M" too) counts as little: it only costs time.
     return parse_unsigned(write.value).value_or(0) < kTightMemory;
   });
@@ -48,7 +44,7 @@ bool tight_memory(const std::vector<cgroupv2::PlacedWrite>& writes) {
 
 void HostPlanner::ahead() {
   plan_.state = record();
-  const auto writes = cgroupv2::place(cgroupv2::resource_writes(spec_.resources, "0"), plan_.cgroups);
+  const auto writes = cgroupv2::resource_writes(spec_.resources, "0");
   add(host::MakeSupervisor{}, "make the supervisor, in a private mount namespace", "end it");
   if (has_end_hooks(spec_)) promise_hooks(HookPhase::post_stop);
   add(host::MakeStateDirectory{}, formatted("make directory {}", state_directory(plan_.sysroot, spec_.vmid)),
@@ -60,7 +56,8 @@ void HostPlanner::ahead() {
     enter_mounts();
     run_hooks(HookPhase::pre_start);
   }
-  add(host::CreateCgroup{writes}, formatted("create cgroup {} and {}", group_, inner_), "remove",
+  add(host::CreateCgroup{cgroupv2::place_on_unified(writes, plan_.cgroups)},
+      formatted("create cgroup {} and {}", group_, inner_), "remove",
       spec_.cgroup_paths.origin);
   if (!spec_.cgroup_paths.container.empty()) {
     add(host::WriteState{}, "add the cgroup to the state record", "", spec_.cgroup_paths.origin);
@@ -111,8 +108,11 @@ void HostPlanner::rest(const HostFacts& facts) {
   mounts();
   v1_cgroups();
   hook_output();
-  if (!staged) add(host::AwaitSide{mapped}, "wait for the id maps");
-  send(SyncMessage::Type::proceed_mapped, "send 'mapped'");
+  if (staged) {
+    send(SyncMessage::Type::proceed_mapped, "send 'mapped'");
+  } else {
+    send(SyncMessage::Type::proceed_mapped, "send 'mapped' once the ids are mapped", mapped);
+  }
   load_profile();
   limits();
   device_filter();
@@ -121,8 +121,7 @@ void HostPlanner::rest(const HostFacts& facts) {
   process_files();
   add(host::IdentifyInit{}, "identify the first process");
   // A child that may only use the CPU we run on would stop us in the middle: the links come first.
-  add(host::AwaitSide{last_side_}, "wait for the links");
-  send(SyncMessage::Type::proceed_limited, "send 'limited'");
+  send(SyncMessage::Type::proceed_limited, "send 'limited' once the links are made", last_side_);
   // Beside the child's last steps. Nobody reads it before it is published.
   add(host::CompleteState{}, "complete the state record");
   execute();

@@ -36,12 +36,26 @@ void SideLane::work() {
     } catch (...) {
       failure = std::current_exception();
     }
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     failure_ = failure;
     if (!failure) ++done_;
+    if (next_ && !failure && done_ >= next_after_) run_next(lock);
     changed_.notify_all();
     if (failure) return;
   }
+}
+
+void SideLane::run_next(std::unique_lock<std::mutex>& lock) {
+  lock.unlock();
+  std::exception_ptr failure;
+  try {
+    next_();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  lock.lock();
+  next_failure_ = failure;
+  next_ = nullptr;
 }
 
 void SideLane::wait_for(std::size_t count) {
@@ -49,6 +63,22 @@ void SideLane::wait_for(std::size_t count) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return done_ >= count || failure_; });
   if (done_ < count) std::rethrow_exception(failure_);
+}
+
+void SideLane::wait_for(std::size_t count, std::function<void()> next) {
+  if (thread_.joinable()) {
+    std::unique_lock lock(mutex_);
+    if (done_ < count && !failure_) {
+      next_ = std::move(next);
+      next_after_ = count;
+      changed_.wait(lock, [&] { return !next_ || failure_; });
+      if (next_) std::rethrow_exception(failure_);
+      if (next_failure_) std::rethrow_exception(next_failure_);
+      return;
+    }
+    if (done_ < count) std::rethrow_exception(failure_);
+  }
+  next();
 }
 
 void SideLane::stop() {

@@ -25,6 +25,9 @@ class SideLane {
   // Waits until the first `count` steps are done; throws the failure of the lane if there is one. Nothing to
   // wait for before run().
   void wait_for(std::size_t count);
+  // Waits likewise, then runs `next`. Whoever comes last runs it: the lane, when the caller waits already, since
+  // the caller's waking up would take longer. Throws what `next` throws.
+  void wait_for(std::size_t count, std::function<void()> next);
   // Only after run().
   std::thread::native_handle_type thread() { return thread_.native_handle(); }
   // Lets the step that runs come to its end and begins no other.
@@ -36,10 +39,15 @@ class SideLane {
   std::condition_variable changed_;
   std::size_t done_ = 0;
   bool stopping_ = false;
+  // What a waiting caller has left to the lane.
+  std::function<void()> next_;
+  std::size_t next_after_ = 0;
+  std::exception_ptr next_failure_;
   std::exception_ptr failure_;
   std::thread thread_;
 
   void work();
+  void run_next(std::unique_lock<std::mutex>& lock);
 };
 
 }  // namespace hutch

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/boxed.h"
 #include "base/origin.h"
 #include "base/sysroot.h"
 #include "cgroupv2/writes.h"
@@ -48,7 +49,7 @@ struct OpenIdMapNamespace {
   IdMap map;
 };
 struct MountVolume {
-  VolumeSpec volume;
+  Boxed<VolumeSpec> volume;
   bool id_mapped = false;
   std::optional<uid_t> expected_owner;  // rootfs: who has to own its top, as the host sees it
 };
@@ -88,7 +89,7 @@ struct BuildDev {
 };
 struct OpenSource {
   Slot slot = kNoSlot;
-  MountSpec mount;
+  Boxed<MountSpec> mount;
 };
 // A namespace that the first process will join (runtime/namespaces.h).
 struct OpenNamespace {
@@ -117,8 +118,11 @@ struct ConnectSeccompProxy {};
 // Waits for the filter's listener, and leaves it to a process of its own (runtime/seccomp_proxy.h).
 struct StartSeccompProxy {};
 struct WriteIdMaps {};
+// Sent as soon as the side lane is done with everything up to `after` (an index into StartPlan::host), where
+// there is one: by the lane, if it comes last.
 struct Proceed {
   SyncMessage::Type message{};
+  std::optional<std::size_t> after{};
 };
 // `tasks` of the container's group on a v1 hierarchy: a process that moves itself by it, unlike one that is
 // moved by its pid, does not wait for an RCU grace period (7 to 14 ms) under the kernel's lock for thread
@@ -142,7 +146,7 @@ struct SetRlimit {
   RlimitSpec limit;
 };
 struct CreateLink {
-  LinkSpec link;
+  Boxed<LinkSpec> link;
   int bridge_index = 0;
   std::uint32_t mtu = 0;  // 0: the lower link's
   int lower_index = 0;    // macvlan, ipvlan, vlan
@@ -150,31 +154,31 @@ struct CreateLink {
 };
 // Connects a veth's host end where the bridge or the traffic needs more than becoming a port.
 struct PlugLink {
-  LinkPlug plug;
+  Boxed<LinkPlug> plug;
 };
 // What the host has to know to reach a veth without a bridge, and the subnets behind any veth.
 struct RouteLink {
-  LinkSpec link;
+  Boxed<LinkSpec> link;
 };
 // Lets a link of the host answer for the container's addresses.
 struct ProxyLink {
   std::string answering;
-  LinkSpec link;
+  Boxed<LinkSpec> link;
 };
 // Gives a link of the host to the container.
 struct MoveLink {
-  LinkSpec link;
+  Boxed<LinkSpec> link;
   MovedLink moved;  // inside_index is found out
 };
 struct RunLinkScripts {
-  std::optional<LinkScript> up;    // run now
-  std::optional<LinkScript> down;  // run as the undo
+  std::optional<Boxed<LinkScript>> up;    // run now
+  std::optional<Boxed<LinkScript>> down;  // run as the undo
   std::string container;
   std::vector<std::string> environment;
 };
 // Gateways are addresses or "dev".
 struct ConfigureLink {
-  LinkSpec link;
+  Boxed<LinkSpec> link;
 };
 struct StartDhcpClient {
   DhcpClient client;
@@ -197,6 +201,7 @@ struct CommitSupervisor {};
 
 }  // namespace host
 
+// Large specs are boxed: a plan has some fifty steps, and every page that it fills costs a start a page fault.
 using HostAction = std::variant<
     host::MakeStateDirectory, host::CreateCgroup, host::CreateV1Cgroups, host::MakeSupervisor,
     host::LoadAppArmorProfile, host::EnterMounts, host::OpenIdMapNamespace, host::MountVolume,
