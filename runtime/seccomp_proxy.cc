@@ -278,7 +278,11 @@ UniqueFd start_seccomp_proxy(const SeccompProxySetup& setup) {
   report.reset();
   UniqueFd process(check(sys::pidfd_open(pid, 0), "cannot open the seccomp proxy's process"));
   int error = 0;
-  if (::read(failure.get(), &error, sizeof error) == sizeof error) {
+  ssize_t told = 0;
+  do {
+    told = ::read(failure.get(), &error, sizeof error);
+  } while (told < 0 && errno == EINTR);
+  if (told == sizeof error) {
     ::waitpid(pid, nullptr, 0);
     throw Error("cannot start the seccomp proxy's process", error);
   }
