@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include "base/files.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "runtime/self_exec.h"
 
 namespace hutch {
 
@@ -29,32 +29,39 @@ namespace {
 // The process's descriptors.
 enum : int { kMaster = 3, kInit, kTerminal, kLog, kBuffer, kFirstUnused };
 
-[[noreturn]] void execute(const ConsoleWatchSetup& setup, const std::vector<std::string>& words,
-                          const std::vector<int>& wanted) {
-  if (::setsid() < 0 || ::setns(setup.mounts, CLONE_NEWNS) < 0 || ::chdir("/") < 0) ::_exit(126);
+// In the forked process; gives the errno of what failed.
+int execute(const ConsoleWatchSetup& setup, const std::vector<std::string>& words,
+            const std::vector<int>& wanted) {
+  if (::setsid() < 0 || ::setns(setup.mounts, CLONE_NEWNS) < 0 || ::chdir("/") < 0) return errno;
   sigset_t none;
   ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (::sigprocmask(SIG_SETMASK, &none, nullptr) < 0) return errno;
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  for (int number = 0; number < 3; ++number) ::dup2(null, number);
+  if (null < 0) return errno;
+  for (int number = 0; number < 3; ++number) {
+    if (::dup2(null, number) < 0) return errno;
+  }
   // Out of the way first: a target may be the source of another.
   std::vector<int> moved;
-  for (const int fd : wanted) moved.push_back(fd < 0 ? -1 : ::fcntl(fd, F_DUPFD_CLOEXEC, kFirstUnused));
+  for (const int fd : wanted) {
+    moved.push_back(fd < 0 ? -1 : ::fcntl(fd, F_DUPFD_CLOEXEC, kFirstOwnDescriptor));
+    if (fd >= 0 && moved.back() < 0) return errno;
+  }
   for (std::size_t at = 0; at < moved.size(); ++at) {
     const int target = kMaster + static_cast<int>(at);
     if (moved[at] < 0) {
       ::close(target);
-    } else {
-      ::dup2(moved[at], target);
+    } else if (::dup2(moved[at], target) < 0) {
+      return errno;
     }
   }
-  ::close_range(kFirstUnused, ~0U, CLOSE_RANGE_CLOEXEC);
+  if (::close_range(kFirstUnused, ~0U, CLOSE_RANGE_CLOEXEC) < 0) return errno;
   std::vector<char*> argv;
   for (const auto& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   char* no_environment[] = {nullptr};
   ::execve("/proc/self/exe", argv.data(), no_environment);
-  ::_exit(127);
+  return errno;
 }
 
 UniqueFd make_buffer(const ConsoleWatchSetup& setup) {
@@ -199,8 +206,8 @@ ProcessIdentity start_console_watch(const ConsoleWatchSetup& setup, const Consol
                                           setup.spec.rotate ? "1" : "0"};
   const std::vector<int> wanted = {setup.master, setup.init_pidfd, files.terminal.get(), files.log.get(),
                                    buffer.get()};
-  const pid_t pid = check(::fork(), "cannot fork");
-  if (pid == 0) execute(setup, words, wanted);
+  const pid_t pid = start_self("cannot start the process that watches the console",
+                               [&] { return execute(setup, words, wanted); });
   const auto identity = identify_process(pid);
   if (!identity) throw Error("the process that watches the console has ended at once");
   return *identity;

@@ -30,6 +30,12 @@ std::string quoted(std::string_view word) {
   return text + "'";
 }
 
+// Whether a shell takes it as it is.
+bool is_plain(std::string_view word) {
+  return word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+.,:@/") ==
+         word.npos;
+}
+
 // A start or clean-up may have signals blocked, and a shell would hand that on. A hook is of no use when who
 // waits for it is killed: somebody else cleans up then.
 void prepare_process(int mounts, pid_t starter) {
@@ -50,7 +56,9 @@ std::string hook_command_line(const HookCommand& hook) {
     for (const auto* word : {&hook.container, &hook.section, &hook.type}) line += " " + quoted(*word);
   }
   for (const auto& word : hook.extras) {
-    if (!word.empty()) line += " " + word;
+    // Names of links: the kernel takes any character but blanks and '/' in them, and a container may have
+    // chosen one for a link that it has given back.
+    if (!word.empty()) line += " " + (is_plain(word) ? word : quoted(word));
   }
   return line;
 }

@@ -135,6 +135,7 @@ class HotPlug {
 
   netlink::Socket inside() { return netlink::Socket::in_namespace(work_.net_namespace()); }
   void set_record(const std::function<void(ContainerState&)>& change);
+  void remove_left_over(const LinkSpec& link);
   static std::vector<DhcpClient> clients_of(const LinkSpec& link);
   void start_client(const DhcpClient& client);
   void delete_inside(const std::string& name);
@@ -149,7 +150,18 @@ void HotPlug::set_record(const std::function<void(ContainerState&)>& change) {
   });
 }
 
+// The config has no such link: what the record has of it was left by somebody who was killed before the
+// config could be written.
+void HotPlug::remove_left_over(const LinkSpec& link) {
+  const auto record = read_state(sysroot_, state_.vmid).value_or(state_);
+  const auto& ours = record.host_links;
+  const bool veth =
+      link.kind == Kind::veth && std::find(ours.begin(), ours.end(), link.host_name) != ours.end();
+  if (veth || !share_of(link, record).moved_links.empty()) remove(link);
+}
+
 void HotPlug::add(LinkSpec link) {
+  remove_left_over(link);
   const HostFacts facts = facts_about(link);
   check_link(link, facts);
   const LinkPlanContext context = context_of(state_);

@@ -5,12 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <vector>
 
 #include "base/error.h"
 #include "base/format.h"
 #include "base/mount.h"
+#include "base/text.h"
 
 namespace hutch {
 
@@ -26,17 +28,49 @@ std::string escaped(const std::string& path) {
   return text;
 }
 
-// False when it is there already.
-bool make_layer(const std::string& path, mode_t mode, const Owner& owner) {
-  const auto slash = path.rfind('/');
-  if (slash != 0 && slash != path.npos) make_directories(path.substr(0, slash));
-  if (::mkdir(path.c_str(), 0755) < 0) {
-    if (errno == EEXIST) return false;
+// One that is there already is left as it is.
+void make_layer(int parent, const std::string& name, const std::string& path, mode_t mode,
+                const Owner& owner) {
+  if (::mkdirat(parent, name.c_str(), 0755) < 0) {
+    if (errno == EEXIST) return;
     throw_errno(formatted("cannot create the overlay's directory '{}'", path));
   }
-  check(::lchown(path.c_str(), owner.uid, owner.gid), formatted("cannot change the owner of '{}'", path));
-  check(::chmod(path.c_str(), mode), formatted("cannot change the mode of '{}'", path));
-  return true;
+  const UniqueFd made = open_file(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  check(::fchown(made.get(), owner.uid, owner.gid), formatted("cannot change the owner of '{}'", path));
+  check(::fchmod(made.get(), mode), formatted("cannot change the mode of '{}'", path));
+}
+
+void make_layer(const std::string& path, mode_t mode, const Owner& owner) {
+  const auto slash = path.rfind('/');
+  const std::string parent = slash == 0 ? "/" : path.substr(0, slash);
+  make_directories(parent);
+  const UniqueFd directory = open_file(AT_FDCWD, parent, O_PATH | O_DIRECTORY);
+  make_layer(directory.get(), path.substr(slash + 1), path, mode, owner);
+}
+
+// A layer can lie in another one, where the container writes: below `directory` no part of `path` may be a
+// symlink.
+void make_layer_below(const std::string& directory, const std::string& path, const Owner& owner) {
+  make_directories(directory);
+  UniqueFd parent = open_file(AT_FDCWD, directory, O_PATH | O_DIRECTORY);
+  std::string done = directory;
+  std::vector<std::string> names;
+  for (const auto part : split(std::string_view(path).substr(directory.size()), '/')) {
+    if (!part.empty() && part != ".") names.emplace_back(part);
+  }
+  for (const auto& name : names) {
+    done += "/" + name;
+    if (&name == &names.back()) {
+      make_layer(parent.get(), name, done, 0755, owner);
+    } else if (::mkdirat(parent.get(), name.c_str(), 0755) < 0 && errno != EEXIST) {
+      throw_errno(formatted("cannot create directory '{}'", done));
+    }
+    try {
+      parent = open_file(parent.get(), name, O_PATH | O_DIRECTORY, 0, Resolve::no_symlinks);
+    } catch (const Error& error) {
+      throw error.with_context(formatted("cannot use '{}' for an overlay", done));
+    }
+  }
 }
 
 // Id-mapped clones of lower layers, one on top of the other at the stage, where overlayfs finds them; it
@@ -70,7 +104,9 @@ class MappedLayers {
 };
 
 bool is_below(const std::string& path, const std::string& directory) {
-  return path.starts_with(directory + "/");
+  if (!path.starts_with(directory + "/")) return false;
+  const auto parts = split(path, '/');
+  return std::find(parts.begin(), parts.end(), "..") == parts.end();
 }
 
 }  // namespace
@@ -103,7 +139,7 @@ UniqueFd mount_overlay_entry(const MountSpec& mount, const std::string& containe
   for (const auto& [key, value] : mount.fs_options) {
     const bool ours = (key == "upperdir" || key == "workdir") && is_below(value, container_directory) &&
                       !is_below(value, container_directory + "/rootfs");
-    if (ours) make_layer(value, 0755, inner_root);
+    if (ours) make_layer_below(container_directory, value, inner_root);
     options.emplace_back(key, value);
   }
   return new_filesystem(mount.type, options, mount.attributes_set);

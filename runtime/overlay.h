@@ -19,7 +19,8 @@ UniqueFd mount_overlay(const VolumeSpec& volume, int id_map_fd, const std::strin
                        const Owner& inner_root);
 
 // A mount entry of type overlay. The directories of `upperdir=` and `workdir=` are made (0755, `inner_root`)
-// when they are below `container_directory` (var/lib/lxc/<vmid>) but not below its rootfs.
+// when they are below `container_directory` (var/lib/lxc/<vmid>) but not below its rootfs; there no part of
+// their paths may be a symlink (ELOOP).
 UniqueFd mount_overlay_entry(const MountSpec& mount, const std::string& container_directory,
                              const Owner& inner_root);
 

@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,6 +26,7 @@
 #include "base/format.h"
 #include "base/syscalls.h"
 #include "base/text.h"
+#include "runtime/self_exec.h"
 
 namespace hutch {
 
@@ -265,24 +265,9 @@ UniqueFd start_seccomp_proxy(const SeccompProxySetup& setup) {
   std::vector<char*> argv;
   for (const auto& word : command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
-  int ends[2];
-  check(::pipe2(ends, O_CLOEXEC), "cannot create a pipe");
-  const UniqueFd failure(ends[0]);
-  UniqueFd report(ends[1]);
-  const pid_t pid = check(::fork(), "cannot create the seccomp proxy's process");
-  if (pid == 0) {
-    const int error = exec_proxy(setup, argv.data());
-    const ssize_t written = ::write(report.get(), &error, sizeof error);
-    ::_exit(written < 0 ? 126 : 127);
-  }
-  report.reset();
-  UniqueFd process(check(sys::pidfd_open(pid, 0), "cannot open the seccomp proxy's process"));
-  int error = 0;
-  if (::read(failure.get(), &error, sizeof error) == sizeof error) {
-    ::waitpid(pid, nullptr, 0);
-    throw Error("cannot start the seccomp proxy's process", error);
-  }
-  return process;
+  const pid_t pid =
+      start_self("cannot start the seccomp proxy's process", [&] { return exec_proxy(setup, argv.data()); });
+  return UniqueFd(check(sys::pidfd_open(pid, 0), "cannot open the seccomp proxy's process"));
 }
 
 int run_seccomp_proxy(const std::vector<std::string>& words) {

@@ -136,6 +136,16 @@ TEST_F(ConsoleTest, ALogThatCannotBeOpenedFailsTheStart) {
 }
 
 // The watcher is no supervisor: without it the container runs, and without a supervisor it goes on.
+TEST(ConsoleWatch, SaysWhenItCannotBeExecuted) {
+  ConsoleWatchSetup setup;  // without a mount namespace
+  try {
+    start_console_watch(setup, {});
+    ADD_FAILURE() << "it runs";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("the process that watches the console"), HasSubstr("EBADF")));
+  }
+}
+
 TEST_F(ConsoleTest, TheWatcherEndsWithInitAlone) {
   log_to_file();
   start();

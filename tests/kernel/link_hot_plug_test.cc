@@ -101,6 +101,17 @@ TEST_F(LinkHotPlugTest, AFailedAdditionLeavesNothing) {
   }
 }
 
+TEST_F(LinkHotPlugTest, WhatIsLeftByAKilledAddIsTakenAwayByTheNext) {
+  start();
+  const LinkSpec link = link_on(make_bridge());
+  add(link);  // and the config was never written
+  add(link);
+  EXPECT_TRUE(pings(inner_address()));
+  EXPECT_THAT(state().host_links, ElementsAre(link.host_name));
+  remove_link(sysroot(), state(), link);
+  EXPECT_FALSE(on_host(link.host_name));
+}
+
 TEST_F(LinkHotPlugTest, ALinkOfSomebodyElseStays) {
   start();
   LinkSpec link = link_on(make_bridge());

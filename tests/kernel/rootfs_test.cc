@@ -337,6 +337,28 @@ TEST_F(RootfsTest, AnOverlayEntryIsMadeByTheHost) {
   remove_tree(AT_FDCWD, own);
 }
 
+// The container writes in the first layer, and the second one lies in there.
+TEST_F(RootfsTest, AnOverlaysDirectoryIsNoSymlinkOfTheContainers) {
+  const std::string lower = make_data(100000);
+  const std::string own = sysroot().path(formatted("var/lib/lxc/{}", vmid()));
+  const std::string elsewhere = directory() + "/elsewhere";
+  make_directories(elsewhere);
+  make_directories(own + "/up");
+  ASSERT_EQ(::symlink(elsewhere.c_str(), (own + "/up/link").c_str()), 0);
+  MountSpec overlay;
+  overlay.source = "overlay";
+  overlay.type = "overlay";
+  overlay.target = "mnt/app";
+  overlay.create = MountSpec::Create::directory;
+  for (const auto* upper : {"/up/link", "/up/link/deep"}) {
+    overlay.fs_options = {{"lowerdir", lower}, {"upperdir", own + upper}, {"workdir", own + "/work"}};
+    spec.mounts = {overlay};
+    EXPECT_THAT(start_error(), HasSubstr("/up/link' for an overlay")) << upper;
+  }
+  EXPECT_TRUE(list_directory(elsewhere).empty());
+  remove_tree(AT_FDCWD, own);
+}
+
 TEST_F(RootfsTest, MountsOfTheHostArriveThroughSharedMounts) {
   const std::string tunnel = directory() + "/tunnel";
   make_directories(tunnel);

@@ -34,6 +34,14 @@ TEST(HookCommandLine, AnEmptyExtraDisappears) {
   EXPECT_EQ("exec /bin/plug --fast '100' 'net' 'up' veth veth100i0", hook_command_line(hook));
 }
 
+// A container can give a link back under such a name.
+TEST(HookCommandLine, ALinksNameIsNoCommand) {
+  HookCommand hook = net_up();
+  hook.extras[1] = "eth;reboot";
+  hook.extras[2] = "$(x)";
+  EXPECT_EQ("exec /bin/plug --fast '100' 'net' 'up' veth 'eth;reboot' '$(x)'", hook_command_line(hook));
+}
+
 TEST(HookCommandLine, VersionOneLeavesThemToTheEnvironment) {
   HookCommand hook = net_up();
   hook.version = 1;
