@@ -358,7 +358,7 @@ TEST_F(Set, OnlyOwnAndUnusedVolumesAreFreed) {
 
 TEST_F(Set, WhatFailsTakesTheRestBack) {
   expect_refused({"--mp0", "local:0,mp=/a", "--mp1", subvol(7) + ",mp=/b", "--memory", "64"},
-                 "unable to apply pending change mp1: ");
+                 "unable to apply pending change mp1 : ");
   EXPECT_FALSE(std::filesystem::exists(image("")));
 }
 
@@ -409,8 +409,9 @@ TEST_F(Set, APlanHasWhatTheNextStartTakesOver) {
 
 TEST_F(Set, EveryChangeThatFailsIsNamed) {
   const auto outcome = set({"--mp0", subvol(6) + ",mp=/a", "--mp1", subvol(7) + ",mp=/b"});
-  EXPECT_THAT(outcome.err,
-              ContainsRegex("^unable to apply pending change mp0: .*\nunable to apply pending change mp1: "));
+  EXPECT_THAT(
+      outcome.err,
+      ContainsRegex("^unable to apply pending change mp0 : .*\nunable to apply pending change mp1 : "));
 }
 
 TEST_F(Set, AVolumeThatCannotBeFreedStaysNamed) {
@@ -423,7 +424,7 @@ TEST_F(Set, AVolumeThatCannotBeFreedStaysNamed) {
   const auto outcome = set({"--delete", "unused0,unused1", "--hostname", "web"});
   ::umount(busy.c_str());
   EXPECT_EQ(outcome.status, 255);
-  EXPECT_THAT(outcome.err, StartsWith("unable to apply pending change unused1: "));
+  EXPECT_THAT(outcome.err, StartsWith("unable to apply pending change unused1 : "));
   EXPECT_EQ(config(), std::string(kBase) + "unused1: " + subvol(2) + "\n");
   EXPECT_TRUE(std::filesystem::exists(image("subvol-2100-disk-2.subvol/x")));
 }
