@@ -105,6 +105,8 @@ TEST_F(Set, MistakesAsANewUserMakesThem) {
       {{"--memory", "1G"}, "memory: '1G' is not a whole number"},
       {{"--memory", "8"}, "memory: the value must not be below 16"},
       {{"--memory", "-512"}, "memory: the value must not be below 16"},
+      {{"--memory", "17592186044416"}, "memory: the value must not be above 17592186044415"},
+      {{"--swap", "17592186044416"}, "swap: the value must not be above 17592186044415"},
       {{"--cores", "0"}, "cores: the value must not be below 1"},
       {{"--cores", "two"}, "cores: 'two' is not a whole number"},
       {{"--cpulimit", "50%"}, "cpulimit: '50%' is not a number"},
