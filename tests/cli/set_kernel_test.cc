@@ -396,6 +396,19 @@ TEST_F(Set, AQueuedChangeThatFailsLeavesNoVolume) {
   EXPECT_FALSE(std::filesystem::exists(image("subvol-2100-disk-0.subvol")));
 }
 
+TEST_F(Set, AQueuedMountPointOverTheRootfsIsLeft) {
+  const std::string queue = "\n[pve:pending]\nmp0: local:0,mp=/\n";
+  write_config(kBase + queue);
+  const auto outcome = set({"--cores", "2"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("pending change mp0 is left: '/' is where the rootfs is mounted "
+                                     "[2100.conf:7]; give a path such as mp=/srv"));
+  EXPECT_THAT(run_pct(host, {"plan", "2100"}).err,
+              HasSubstr("unable to apply pending change mp0 : '/' is where"));
+  EXPECT_THAT(config(), HasSubstr(queue));
+  EXPECT_FALSE(std::filesystem::exists(image("subvol-2100-disk-0.subvol")));
+}
+
 TEST_F(Set, APlanHasWhatTheNextStartTakesOver) {
   write_config(std::string(kBase) + "\n[pve:pending]\nmemory: 96\nmp0: local:1,mp=/b\nswap: abc\n");
   const std::string before = config();
