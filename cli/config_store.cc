@@ -77,7 +77,8 @@ void wait_for_lock(int fd, const std::string& path, std::FILE* notices, std::chr
     return;
   }
   std::fputs(" failed\n", notices);
-  throw Error(formatted("can't lock file '{}' - got timeout", path));
+  throw Error(formatted("can't lock file '{}' - got timeout", path), 0,
+              "another command works on the container; try again when it has ended");
 }
 
 }  // namespace
@@ -145,11 +146,15 @@ std::optional<std::string> ConfigStore::node_of(std::uint32_t vmid) const {
 }
 
 std::string ConfigStore::read(std::uint32_t vmid) const {
-  auto text = read_file_if_exists(AT_FDCWD, path(vmid));
+  auto text = read_if_exists(vmid);
   if (!text)
     throw Error(formatted("Configuration file '{}' does not exist", display_path(vmid)), ENOENT,
                 "'pct list' shows the containers of this host");
   return std::move(*text);
+}
+
+std::optional<std::string> ConfigStore::read_if_exists(std::uint32_t vmid) const {
+  return read_file_if_exists(AT_FDCWD, path(vmid));
 }
 
 void ConfigStore::make_layout() const {

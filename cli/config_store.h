@@ -48,6 +48,8 @@ class ConfigStore {
   // The file's text. Missing: Error "Configuration file 'nodes/<node>/lxc/<vmid>.conf' does not exist" with
   // ENOENT (so that pct exits with 2). Otherwise unreadable: Error with its errno.
   std::string read(std::uint32_t vmid) const;
+  // The same for one that may be removed meanwhile: nothing then.
+  std::optional<std::string> read_if_exists(std::uint32_t vmid) const;
   // Replaces the file atomically, with fsync of file and directory. Makes the directories and the links
   // etc/pve/lxc and etc/pve/local on first use.
   void write(std::uint32_t vmid, const std::string& text) const;

@@ -97,12 +97,7 @@ void set_up_guest(CommandContext& context, CreateRequest& request, const guest::
 config::ContainerConfig final_config(const CreateRequest& request) {
   config::ContainerConfig config;
   config.vmid = request.vmid;
-  config.main = request.options;
-  for (const auto& volume : request.volumes) {
-    config.main.set(volume.key, volume.key == "rootfs" ? config::print_rootfs(volume.option)
-                                                       : config::print_mount_point(volume.option));
-  }
-  for (const auto& [key, option] : request.delayed) config.main.set(key, config::print_mount_point(option));
+  config.main = all_options(request);
   return config;
 }
 

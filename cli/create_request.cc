@@ -185,6 +185,15 @@ std::string read_ssh_keys(CommandContext& context) {
 
 }  // namespace
 
+config::Section all_options(const CreateRequest& request) {
+  config::Section options = request.options;
+  for (const auto& [key, option, fresh] : request.volumes) {
+    options.set(key, key == "rootfs" ? config::print_rootfs(option) : config::print_mount_point(option));
+  }
+  for (const auto& [key, option] : request.delayed) options.set(key, config::print_mount_point(option));
+  return options;
+}
+
 CreateRequest read_create_request(CommandContext& context, const StorageConfig& storages) {
   refuse_options(context.options());
   CreateRequest request;
@@ -198,8 +207,8 @@ CreateRequest read_create_request(CommandContext& context, const StorageConfig& 
   request.options = read_options(context);
   check_option_facts(request.options, storages, context.sysroot());
   read_volumes(context, storages, request);
-  check_clashes(request.options, request.options,
-                [&context](const std::string& text) { context.warn(text); });
+  const config::Section all = all_options(request);
+  check_clashes(all, all, [&context](const std::string& text) { context.warn(text); });
   check_disk_ids(request);
   request.id_map = id_map_of(request.options, request.vmid);
   request.ignore_unpack_errors = context.options().flag("ignore-unpack-errors");

@@ -40,6 +40,9 @@ struct CreateRequest {
   bool start = false;
 };
 
+// All options as they will be stored, with rootfs and mp[n] as they are by now.
+config::Section all_options(const CreateRequest& request);
+
 // Reads the command's options and arguments. Throws ArgumentError for what the arguments alone show to be
 // wrong, Error for what the host lacks (storage, template, key file, device).
 CreateRequest read_create_request(CommandContext& context, const StorageConfig& storages);

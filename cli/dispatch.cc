@@ -105,12 +105,43 @@ int run_command(const CommandRow& row, const std::vector<std::string>& words, Co
   }
 }
 
+// Collects what a command says, for the system's log: the outputs of a supervisor's process lead nowhere.
+class LoggedOutput {
+ public:
+  explicit LoggedOutput(std::uint32_t vmid) : vmid_(vmid), stream_(::open_memstream(&text_, &size_)) {
+    if (stream_ == nullptr) throw_errno("cannot make a stream in memory");
+  }
+  LoggedOutput(const LoggedOutput&) = delete;
+  LoggedOutput& operator=(const LoggedOutput&) = delete;
+  ~LoggedOutput() {
+    std::fclose(stream_);
+    for (const auto line : split({text_, size_}, '\n')) {
+      if (!line.empty())
+        ::syslog(LOG_WARNING | LOG_DAEMON, "pct: CT %u: %.*s", vmid_, static_cast<int>(line.size()),
+                 line.data());
+    }
+    std::free(text_);
+  }
+  std::FILE* stream() const { return stream_; }
+
+ private:
+  std::uint32_t vmid_;
+  char* text_ = nullptr;
+  std::size_t size_ = 0;
+  std::FILE* stream_;
+};
+
 // A container that was to be gone when it has stopped.
-void destroy_ended(const Sysroot& sysroot, std::uint32_t vmid, std::FILE* out, std::FILE* err) {
-  CommandContext context(sysroot, out, err);
-  const ConfigStore store(sysroot);
-  const auto lock = store.lock(vmid, err);
-  destroy_ephemeral(context, store, vmid);
+void destroy_ended(const Sysroot& sysroot, std::uint32_t vmid) {
+  const LoggedOutput output(vmid);
+  CommandContext context(sysroot, output.stream(), output.stream());
+  try {
+    const ConfigStore store(sysroot);
+    const auto lock = store.lock(vmid, output.stream());
+    destroy_ephemeral(context, store, vmid);
+  } catch (const std::exception& error) {
+    std::fprintf(output.stream(), "%s\n", error.what());
+  }
 }
 
 // Whoever holds the lock now waits for us, or will apply what is pending itself.
@@ -141,7 +172,7 @@ int finish_supervision(const std::vector<std::string>& words, std::FILE* out, st
   const auto ended = clean_up_as_supervisor(sysroot, container, rebooting);
   if (!rebooting || (ended && !ended->may_restart)) {
     if (ended && ended->to_be_destroyed) {
-      destroy_ended(sysroot, container, out, err);
+      destroy_ended(sysroot, container);
     } else {
       apply_pending_as_supervisor(sysroot, container);
     }

@@ -30,7 +30,9 @@ int command_enter(CommandContext& context) {
 
 int command_exec(CommandContext& context) {
   const auto& words = context.positional();
-  if (words.size() < 2) throw Error("missing command");
+  if (words.size() < 2) {
+    throw Error("missing command", 0, formatted("'pct exec {} -- <command>'", context.vmid()));
+  }
   return join(context, {words.begin() + 1, words.end()});
 }
 

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <cerrno>
 
@@ -13,7 +12,7 @@
 #include "cli/lowering_context.h"
 #include "config/config_transfer.h"
 #include "config/formats/import.h"
-#include "config/lowering.h"
+#include "config/lower.h"
 #include "config/mac_address.h"
 #include "config/property_formats.h"
 #include "guest/detect.h"
@@ -25,15 +24,6 @@ namespace {
 using config::Diagnostic;
 using config::Format;
 using config::Imported;
-
-config::HostDevice device_at(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) < 0) throw_errno(formatted("cannot stat '{}'", path));
-  if (!S_ISBLK(status.st_mode) && !S_ISCHR(status.st_mode))
-    throw Error(formatted("'{}' is no device node", path));
-  return {S_ISBLK(status.st_mode) ? 'b' : 'c', static_cast<std::uint32_t>(major(status.st_rdev)),
-          static_cast<std::uint32_t>(minor(status.st_rdev))};
-}
 
 config::ImportSources host_sources() {
   config::ImportSources sources;
@@ -99,6 +89,14 @@ void add_mac_addresses(config::Section& section) {
   }
 }
 
+void check_rootfs(const std::string& value) {
+  try {
+    config::parse_rootfs(value);
+  } catch (const Error& error) {
+    throw error.with_origin({"--rootfs"});
+  }
+}
+
 Imported read_imported(const CommandContext& context) {
   const std::string& file = context.positional().at(1);
   std::string text = read_source(file);
@@ -106,7 +104,7 @@ Imported read_imported(const CommandContext& context) {
   auto imported = config::import_config(format, text, file, context.vmid(), host_sources());
   auto& main = imported.config.main;
   if (const auto rootfs = context.options().value("rootfs")) {
-    config::parse_rootfs(*rootfs);
+    check_rootfs(*rootfs);
     main.set("rootfs", *rootfs, {"--rootfs"});
   }
   if (format == Format::early_pve) {

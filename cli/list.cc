@@ -21,7 +21,10 @@ int command_list(CommandContext& context) {
   const ConfigStore store(context.sysroot());
   std::string rows;
   for (const std::uint32_t vmid : store.list()) {
-    const auto config = load_config(context, store, vmid, false);
+    const auto text = store.read_if_exists(vmid);
+    if (!text) continue;  // destroyed since they were listed
+    config::Diagnostics ignored;
+    const auto config = config::read_config(*text, formatted("{}.conf", vmid), vmid, ignored);
     std::string name = container_name(config);
     std::erase_if(name, is_blank);
     rows += table_row(std::to_string(vmid), find_running(context.sysroot(), vmid) ? "running" : "stopped",

@@ -42,15 +42,6 @@ config::ResolvedVolume resolve(const StorageConfig& storages, const Sysroot& sys
   return resolved;
 }
 
-config::HostDevice device_at(const std::string& path) {
-  struct stat status {};
-  check(::stat(path.c_str(), &status), formatted("cannot find the device '{}'", path));
-  if (!S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode)) {
-    throw Error(formatted("'{}' is no device", path), 0, "name a character or block device");
-  }
-  return {S_ISBLK(status.st_mode) ? 'b' : 'c', major(status.st_rdev), minor(status.st_rdev)};
-}
-
 config::HostFile file_at(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) < 0) {
@@ -69,8 +60,10 @@ std::optional<std::uint32_t> find_container(const Sysroot& sysroot, const std::s
   }
   std::optional<std::uint32_t> found;
   for (const auto vmid : store.list()) {
+    const auto text = store.read_if_exists(vmid);
+    if (!text) continue;  // destroyed since they were listed
     config::Diagnostics ignored;
-    const auto config = config::read_config(store.read(vmid), store.display_path(vmid), vmid, ignored);
+    const auto config = config::read_config(*text, store.display_path(vmid), vmid, ignored);
     if (container_name(config) != name) continue;
     if (found) {
       throw Error(formatted("CT {} and CT {} are both named '{}'", *found, vmid, name), 0, "use the vmid");
@@ -101,6 +94,15 @@ std::string snippet(const StorageConfig& storages, const Sysroot& sysroot, const
 }
 
 }  // namespace
+
+config::HostDevice device_at(const std::string& path) {
+  struct stat status {};
+  check(::stat(path.c_str(), &status), formatted("cannot find the device '{}'", path));
+  if (!S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode)) {
+    throw Error(formatted("'{}' is no device", path), 0, "name a character or block device");
+  }
+  return {S_ISBLK(status.st_mode) ? 'b' : 'c', major(status.st_rdev), minor(status.st_rdev)};
+}
 
 std::optional<std::vector<std::string>> directory_names(const std::string& path) {
   struct stat status {};

@@ -102,6 +102,11 @@ void check_pair(const Volume& one, const Volume& other, const WarningSink& warn)
 
 }  // namespace
 
+void check_mount_path(const std::string& mp) {
+  if (!components(mp).empty()) return;
+  throw Error(formatted("'{}' is where the rootfs is mounted", mp), 0, "give a path such as mp=/srv");
+}
+
 void check_clashes(const config::Section& whole, const config::Section& given, const WarningSink& warn) {
   std::vector<Link> links;
   for (const auto& key : whole.indexed_keys("net")) add(links, whole, key, config::parse_net);
@@ -115,8 +120,12 @@ void check_clashes(const config::Section& whole, const config::Section& given, c
   add(volumes, whole, "rootfs", config::parse_rootfs);
   for (const auto& key : whole.indexed_keys("mp")) add(volumes, whole, key, config::parse_mount_point);
   for (const auto& [key, volume] : volumes) {
-    if (given.has(key) && key != "rootfs" && components(volume.mp).empty())
-      refuse(key, formatted("'{}' is where the rootfs is mounted", volume.mp), "give a path such as mp=/srv");
+    if (!given.has(key) || key == "rootfs") continue;
+    try {
+      check_mount_path(volume.mp);
+    } catch (const Error& error) {
+      throw error.with_origin({"--" + key});
+    }
   }
   for_pairs(volumes, given, [&](const Volume& one, const Volume& other) { check_pair(one, other, warn); });
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "config/container_config.h"
 #include "storage/storage_config.h"
 
@@ -10,5 +12,8 @@ namespace hutch::cli {
 // an image that another one has, and for what lies over the loopback or the rootfs; warns of addresses and
 // mount paths. Nothing is said about two options that were not given, nor about lines that cannot be read.
 void check_clashes(const config::Section& whole, const config::Section& given, const WarningSink& warn);
+
+// Throws Error for the rootfs's own path, "/" in any spelling.
+void check_mount_path(const std::string& mp);
 
 }  // namespace hutch::cli

@@ -22,7 +22,7 @@ void check_device(const std::string& text) {
   const auto device = config::parse_device(text);
   struct stat status {};
   if (::stat(device.path.c_str(), &status) < 0)
-    throw_errno(formatted("device '{}' cannot be used", device.path));
+    throw_errno(formatted("device '{}' cannot be used", device.path), "connect it, or load its driver");
   if (!S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode)) {
     throw Error(formatted("'{}' is not a device", device.path));
   }
@@ -40,7 +40,8 @@ void check_net(const std::string& text) {
   // A bridge that is made later is the start's business.
   if (bridge && *net.mtu > bridge->mtu) {
     throw Error(
-        formatted("MTU {} is larger than that of bridge '{}' ({})", *net.mtu, net.bridge, bridge->mtu));
+        formatted("MTU {} is larger than that of bridge '{}' ({})", *net.mtu, net.bridge, bridge->mtu), 0,
+        "use a smaller one, or leave it out for the bridge's");
   }
 }
 

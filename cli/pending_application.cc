@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "cli/option_clashes.h"
 #include "config/options.h"
 #include "config/property_formats.h"
 #include "config/volume_references.h"
@@ -43,6 +44,7 @@ void prepare_change(config::ContainerConfig& config, config::PendingChange& chan
                     UndoStack& undo) {
   if (!change.to || !is_mount_point(change.key)) return;
   const auto option = config::parse_mount_point(*change.to);
+  check_mount_path(option.mp);
   const auto ready = volumes.ready(option, id_map_of(config.main, config.vmid), undo);
   if (ready == option) return;
   change.to = config::print_mount_point(ready);

@@ -6,6 +6,7 @@
 #include "cli/foreign_formats.h"
 #include "cli/guest_settings.h"
 #include "cli/lowering_context.h"
+#include "cli/option_clashes.h"
 #include "cli/pending_application.h"
 #include "cli/plan_output.h"
 #include "cli/start_preparation.h"
@@ -49,10 +50,13 @@ void take_over_pending(CommandContext& context, config::ContainerConfig& config)
       check_stored_value(config, change);
       const auto* option = config::find_option(change.key);
       const bool is_mount_point = option != nullptr && option->name == "mp";
-      if (change.to && is_mount_point &&
-          config::parse_new_volume(config::parse_mount_point(*change.to).volume)) {
-        context.warn(formatted("{}: a new volume is made at the start; it is not planned", change.key));
-        continue;
+      if (change.to && is_mount_point) {
+        const auto mount_point = config::parse_mount_point(*change.to);
+        check_mount_path(mount_point.mp);
+        if (config::parse_new_volume(mount_point.volume)) {
+          context.warn(formatted("{}: a new volume is made at the start; it is not planned", change.key));
+          continue;
+        }
       }
       config::apply_change(config, change);
     } catch (const Error& error) {

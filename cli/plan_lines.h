@@ -38,9 +38,9 @@ struct PlannedStart {
 using Planner = std::function<PlannedStart(const config::ContainerConfig& config)>;
 
 // Every line of the main section, in their order. The steps of a line are those that carry it as their
-// origin; those of a line without any are found by planning the config without it, or, where there is no start
-// without it, are those of its nearest relative (the same link, the same key). `read` is what the reader
-// said: lines that it could not use have their reason there.
+// origin; those of a line without any are found by planning the config without it, or, where there is no
+// start without it, are those of its nearest relative (the same link, the same key). `read` is what the
+// reader said: lines that it could not use have their reason there.
 std::vector<PlanLine> trace_lines(const config::ContainerConfig& config, const config::Diagnostics& read,
                                   const PlannedStart& start, const Planner& plan);
 

@@ -183,11 +183,14 @@ bool asks_for(const SetRequest& request, const std::string& key) {
 }
 
 // What this command line asks for fails; what was queued before is no reason to refuse it.
-void raise_failures(const SetRequest& request, const std::vector<FailedChange>& failed, const char* what) {
+void raise_failures(const SetRequest& request, const std::vector<FailedChange>& failed, bool running) {
   std::string text;
   for (const auto& [key, reason] : failed) {
     if (!asks_for(request, key)) continue;
-    text += formatted("{}unable to {} {}: {}", text.empty() ? "" : "\n", what, key, reason);
+    if (!text.empty()) text += '\n';
+    // The words that scripts know, with their blanks (pct-cli 2.2).
+    text += running ? formatted("unable to hotplug {}: {}", key, reason)
+                    : formatted("unable to apply pending change {} : {}", key, reason);
   }
   if (!text.empty()) throw Error(text);
 }
@@ -231,9 +234,9 @@ void change(CommandContext& context, const SetRequest& request, const ConfigStor
   const auto state = find_running(context.sysroot(), config.vmid);
   const auto result = state ? hot_plug(context, *state, config, volumes, undo, check_interruption)
                             : apply_pending(config, volumes, undo, check_interruption);
-  raise_failures(request, result.failed, state ? "hotplug" : "apply pending change");
+  raise_failures(request, result.failed, state.has_value());
   const auto not_freed = store(file, config, before, result, volumes, undo);
-  raise_failures(request, not_freed, "apply pending change");
+  raise_failures(request, not_freed, false);
   undo.dismiss();
   tell_what_is_left(context, request, result.failed);
   tell_what_is_left(context, request, not_freed);

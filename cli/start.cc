@@ -21,7 +21,8 @@ namespace {
 void refuse_template(const config::ContainerConfig& config) {
   if (config.main.boolean_or("template", false)) {
     throw Error(formatted("you can't start a CT if it's a template (CT {})", config.vmid), 0,
-                "clone it instead");
+                formatted("'pct set {} --template 0' makes it a container again", config.vmid),
+                config.main.origin_of("template"));
   }
 }
 

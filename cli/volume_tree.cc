@@ -47,7 +47,7 @@ void make_mount_path(int root_fd, const std::string& path, const Owner& owner) {
     const std::string name(part);
     if (::mkdirat(parent.get(), name.c_str(), 0755) == 0) {
       check(::fchownat(parent.get(), name.c_str(), owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW),
-            formatted("cannot change the owner of '/{}'", path));
+            formatted("cannot change the owner of '{}'", path));
     } else if (errno != EEXIST) {
       throw_errno(formatted("cannot create mount path '{}'", path));
     }

@@ -73,6 +73,9 @@ struct LoweringResult {
 // function.
 LoweringResult lower(const ContainerConfig& config, const LoweringContext& context);
 
+// Where generated settings come from when no line of the config asked for them.
+Origin default_origin();
+
 // What lower() does with `lxc.*` lines of a key, by its current name.
 enum class RawKeySupport {
   honoured,

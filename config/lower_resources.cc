@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "config/lowering.h"
+#include "config/options.h"
 
 // Limits: lxc-mapping 2, and the raw cgroup files that override them.
 namespace hutch::config {
@@ -14,12 +15,10 @@ using cgroupv2::Limit;
 using cgroupv2::Resources;
 
 constexpr std::uint64_t kMebibyte = 1U << 20;
-// Beyond this the byte counts below would not fit 64 bits.
-constexpr std::uint64_t kMaxMebibytes = UINT64_MAX / kMebibyte;
 
 std::uint64_t mebibytes(const Section& section, std::string_view key, std::uint64_t otherwise) {
   const auto value = section.unsigned_number(key).value_or(otherwise);
-  if (value > kMaxMebibytes) {
+  if (value > kMostMebibytes) {
     throw Error(formatted("option '{}': {} MiB are more than a byte count can hold", key, value), 0,
                 "correct the value", section.origin_of(key));
   }

@@ -117,8 +117,6 @@ std::vector<RawEntry> current_entries(const Section& section, const LoweringCont
 std::uint64_t c_number(const RawEntry& entry, std::uint64_t max = UINT32_MAX);
 bool c_boolean(const RawEntry& entry);
 
-// Where generated settings come from when no line of the config asked for them.
-Origin default_origin();
 // The option's line, else default_origin().
 Origin origin_or_default(const Section& section, std::string_view key);
 

@@ -20,6 +20,9 @@ enum class HotPlug {
   never,     // not changed through `set`, or handled by its own command
 };
 
+// The largest memory and swap: their bytes just fit 64 bits.
+inline constexpr std::uint64_t kMostMebibytes = UINT64_MAX >> 20;
+
 struct Option {
   enum class Type { boolean, integer, number, string, enumeration };
 

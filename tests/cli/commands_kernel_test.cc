@@ -99,6 +99,25 @@ TEST_F(Commands, ArgumentErrorsEndWithTheUsage) {
   }
 }
 
+TEST_F(Commands, RefusalsSayWhatToDo) {
+  host.add_container(100, "arch: amd64\nostype: unmanaged\nrootfs: /srv\ntemplate: 1\n");
+  EXPECT_EQ(
+      pct({"start", "100"}).err,
+      "you can't start a CT if it's a template (CT 100) [100.conf:4]; 'pct set 100 --template 0' makes it a "
+      "container again\n");
+  EXPECT_EQ(pct({"exec", "100"}).err, "missing command; 'pct exec 100 -- <command>'\n");
+  EXPECT_EQ(pct({"set", "100", "--delete", "ostype"}).err,
+            "unable to delete required option 'ostype'; 'pct set 100 --ostype ...' gives it another value\n");
+  EXPECT_EQ(
+      pct({"set", "100", "--unprivileged", "1"}).err,
+      "unable to modify read-only option 'unprivileged' [--unprivileged]; it is chosen when the container is "
+      "created\n");
+  EXPECT_EQ(pct({"set", "100", "--dev0", "/dev/hutch-nosuch"}).err,
+            "device '/dev/hutch-nosuch' cannot be used: ENOENT (No such file or directory) [--dev0]; connect "
+            "it, or "
+            "load its driver\n");
+}
+
 TEST_F(Commands, MissingConfigExitsWithEnoent) {
   for (const char* command : {"status", "config", "unlock", "destroy"}) {
     const auto outcome = pct({command, "100"});

@@ -83,6 +83,8 @@ TEST(ConfigStore, MissingConfigIsEnoent) {
     store.read(100);
     FAIL();
   } catch (const Error& error) {
+    EXPECT_EQ(store.read_if_exists(100), std::nullopt);
+    EXPECT_EQ(error.hint(), "'pct list' shows the containers of this host");
     EXPECT_EQ(error.action(), "Configuration file 'nodes/" + store.node() + "/lxc/100.conf' does not exist");
     EXPECT_EQ(error.error_number(), ENOENT);
   }
@@ -161,7 +163,8 @@ TEST(ConfigFileLock, TimesOutWhileAnotherProcessHoldsIt) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(std::string(error.what()),
-              "can't lock file '" + host.path("run/lock/lxc/pve-config-100.lock") + "' - got timeout");
+              "can't lock file '" + host.path("run/lock/lxc/pve-config-100.lock") +
+                  "' - got timeout; another command works on the container; try again when it has ended");
   }
   EXPECT_EQ(notices.text(), "trying to acquire lock... failed\n");
   const auto other = store.lock(101, notices.stream(), 0ms);  // another container's is free

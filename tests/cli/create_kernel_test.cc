@@ -215,6 +215,17 @@ TEST_F(Create, BadOptionValues) {
   EXPECT_THAT(failing({"100", kTemplate, "--dev0", "/dev/shm"}).err, HasSubstr("is not a device"));
 }
 
+TEST_F(Create, WhatTwoOptionsCannotHaveInCommon) {
+  EXPECT_THAT(failing({"100", kTemplate, "--net0", "name=eth0", "--net1", "name=eth0"}).err,
+              HasSubstr("the interface name 'eth0' is that of net0 already [--net1]"));
+  EXPECT_THAT(failing({"100", kTemplate, "--rootfs", "local:0", "--mp0", "/srv,mp=/"}).err,
+              HasSubstr("'/' is where the rootfs is mounted [--mp0]"));
+  host.write("var/lib/vz/images/100/vm-100-disk-5.raw", "x");
+  const std::string disk = "local:100/vm-100-disk-5.raw";
+  EXPECT_THAT(failing({"100", kTemplate, "--rootfs", disk, "--mp0", disk + ",mp=/a"}).err,
+              HasSubstr("is that of rootfs already, and mounted twice it would be damaged [--mp0]"));
+}
+
 TEST_F(Create, OptionsThatThisVersionCannotHonour) {
   for (const char* option : {"--restore", "--force", "--ha-managed", "--pool=x", "--bwlimit=100"}) {
     EXPECT_THAT(failing({"100", kTemplate, option}).err, HasSubstr("cannot be used")) << option;

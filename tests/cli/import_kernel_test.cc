@@ -110,6 +110,9 @@ TEST_F(Import, RefusesWhatCannotBe) {
   EXPECT_EQ(host.config(2604), "arch: amd64\n");
   EXPECT_THAT(import("99", "good.lxc").err, HasSubstr("400 Parameter verification failed."));
   EXPECT_THAT(pct({"import", "2605"}).err, HasSubstr("400 not enough arguments"));
+  const auto bad = import("2605", "no-root.lxc", {"--rootfs", "/srv/r,nonsense=1"});
+  EXPECT_NE(bad.status, 0);
+  EXPECT_THAT(bad.err, HasSubstr("[--rootfs]"));
   EXPECT_EQ(import("2605", "no-root.lxc", {"--rootfs", "/srv/r"}).status, 0);
   EXPECT_THAT(host.config(2605), HasSubstr("rootfs: /srv/r\n"));
 }

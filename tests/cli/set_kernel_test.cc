@@ -105,6 +105,8 @@ TEST_F(Set, MistakesAsANewUserMakesThem) {
       {{"--memory", "1G"}, "memory: '1G' is not a whole number"},
       {{"--memory", "8"}, "memory: the value must not be below 16"},
       {{"--memory", "-512"}, "memory: the value must not be below 16"},
+      {{"--memory", "17592186044416"}, "memory: the value must not be above 17592186044415"},
+      {{"--swap", "17592186044416"}, "swap: the value must not be above 17592186044415"},
       {{"--cores", "0"}, "cores: the value must not be below 1"},
       {{"--cores", "two"}, "cores: 'two' is not a whole number"},
       {{"--cpulimit", "50%"}, "cpulimit: '50%' is not a number"},
@@ -358,7 +360,7 @@ TEST_F(Set, OnlyOwnAndUnusedVolumesAreFreed) {
 
 TEST_F(Set, WhatFailsTakesTheRestBack) {
   expect_refused({"--mp0", "local:0,mp=/a", "--mp1", subvol(7) + ",mp=/b", "--memory", "64"},
-                 "unable to apply pending change mp1: ");
+                 "unable to apply pending change mp1 : ");
   EXPECT_FALSE(std::filesystem::exists(image("")));
 }
 
@@ -394,6 +396,19 @@ TEST_F(Set, AQueuedChangeThatFailsLeavesNoVolume) {
   EXPECT_FALSE(std::filesystem::exists(image("subvol-2100-disk-0.subvol")));
 }
 
+TEST_F(Set, AQueuedMountPointOverTheRootfsIsLeft) {
+  const std::string queue = "\n[pve:pending]\nmp0: local:0,mp=/\n";
+  write_config(kBase + queue);
+  const auto outcome = set({"--cores", "2"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("pending change mp0 is left: '/' is where the rootfs is mounted "
+                                     "[2100.conf:7]; give a path such as mp=/srv"));
+  EXPECT_THAT(run_pct(host, {"plan", "2100"}).err,
+              HasSubstr("unable to apply pending change mp0 : '/' is where"));
+  EXPECT_THAT(config(), HasSubstr(queue));
+  EXPECT_FALSE(std::filesystem::exists(image("subvol-2100-disk-0.subvol")));
+}
+
 TEST_F(Set, APlanHasWhatTheNextStartTakesOver) {
   write_config(std::string(kBase) + "\n[pve:pending]\nmemory: 96\nmp0: local:1,mp=/b\nswap: abc\n");
   const std::string before = config();
@@ -409,8 +424,9 @@ TEST_F(Set, APlanHasWhatTheNextStartTakesOver) {
 
 TEST_F(Set, EveryChangeThatFailsIsNamed) {
   const auto outcome = set({"--mp0", subvol(6) + ",mp=/a", "--mp1", subvol(7) + ",mp=/b"});
-  EXPECT_THAT(outcome.err,
-              ContainsRegex("^unable to apply pending change mp0: .*\nunable to apply pending change mp1: "));
+  EXPECT_THAT(
+      outcome.err,
+      ContainsRegex("^unable to apply pending change mp0 : .*\nunable to apply pending change mp1 : "));
 }
 
 TEST_F(Set, AVolumeThatCannotBeFreedStaysNamed) {
@@ -423,7 +439,7 @@ TEST_F(Set, AVolumeThatCannotBeFreedStaysNamed) {
   const auto outcome = set({"--delete", "unused0,unused1", "--hostname", "web"});
   ::umount(busy.c_str());
   EXPECT_EQ(outcome.status, 255);
-  EXPECT_THAT(outcome.err, StartsWith("unable to apply pending change unused1: "));
+  EXPECT_THAT(outcome.err, StartsWith("unable to apply pending change unused1 : "));
   EXPECT_EQ(config(), std::string(kBase) + "unused1: " + subvol(2) + "\n");
   EXPECT_TRUE(std::filesystem::exists(image("subvol-2100-disk-2.subvol/x")));
 }
