@@ -55,11 +55,11 @@ void ChildPlanner::plan() {
     add(ChildOp::report, "tell the host that everything is mounted").number =
         static_cast<std::uint64_t>(SyncMessage::Type::prepared);
   }
-  await(SyncMessage::Type::proceed_limited, "wait for 'limited'");
   for (const auto& [hierarchy, slot] : input_.tasks) {
     add(ChildOp::join_group, formatted("join the group of {}", hierarchy)).slot = slot;
   }
   cgroup();
+  await(SyncMessage::Type::proceed_limited, "wait for 'limited'");
   restrict();
   // What is executed from here on is the guest's.
   selinux_context();

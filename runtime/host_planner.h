@@ -93,7 +93,8 @@ class HostPlanner {
   void open_tasks();
   void spawn();
   std::string id_map_text() const;
-  void limits();
+  // The first process can join a v1 cpuset only when that has its CPUs; the others while they are limited.
+  void limits(bool before_joining);
   void device_filter();
 
   // The child opens these itself while it prepares: null, ptmx and ends of ptys.

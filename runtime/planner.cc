@@ -108,13 +108,14 @@ void HostPlanner::rest(const HostFacts& facts) {
   mounts();
   v1_cgroups();
   hook_output();
+  limits(true);
   if (staged) {
     send(SyncMessage::Type::proceed_mapped, "send 'mapped'");
   } else {
     send(SyncMessage::Type::proceed_mapped, "send 'mapped' once the ids are mapped", mapped);
   }
   load_profile();
-  limits();
+  limits(false);
   device_filter();
   delegate();
   rlimits();
@@ -380,8 +381,10 @@ std::string HostPlanner::id_map_text() const {
   return text;
 }
 
-void HostPlanner::limits() {
+void HostPlanner::limits(bool before_joining) {
   for (const auto& write : limits_) {
+    const bool cpuset = write.hierarchy != plan_.cgroups.unified && write.file.starts_with("cpuset.");
+    if (cpuset != before_joining) continue;
     add(host::ApplyLimits{{write}},
         formatted("limit {}/{}/{} = {}", write.hierarchy, group_, write.file, write.value), "", write.origin);
   }
