@@ -17,7 +17,6 @@
 namespace hutch::cli {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -183,29 +182,10 @@ TEST_F(Set, WhatTwoOptionsCannotHaveInCommonIsRefused) {
       {"--mp1", disk + ",mp=/b"},
       "volume '" + disk + "' is that of mp0 already, and mounted twice it would be damaged [--mp1]");
   expect_refused({"--rootfs", disk}, "is that of mp0 already");
-  // What goes is in nobody's way, and neither is what waits for its end.
+  EXPECT_THAT(set({"--mp2", "/opt,mp=/a/"}).err,
+              HasSubstr("WARN: --mp2: mp0 is mounted on '/a/', too; one hides the other\n"));
+  // What goes is in nobody's way.
   expect_done({"--delete", "mp0,net0", "--mp1", disk + ",mp=/b", "--net1", "name=eth0"});
-}
-
-TEST_F(Set, WhatTwoOptionsShouldNotHaveInCommonIsTold) {
-  write_config(std::string(kBase) +
-               "mp0: /srv,mp=/a\nnet0: name=eth0,hwaddr=02:00:00:00:00:0A,ip=10.0.0.5/24,ip6=fd00::5/64\n"
-               "net5: name=eth0\n");
-  const auto told = [&](std::vector<std::string> words) {
-    const auto outcome = set(std::move(words));
-    EXPECT_EQ(outcome.status, 0) << outcome.err;
-    return outcome.err;
-  };
-  EXPECT_THAT(told({"--net1", "name=eth1,hwaddr=02:00:00:00:00:0a"}),
-              HasSubstr("WARN: --net1: MAC address 02:00:00:00:00:0a is that of net0, too\n"));
-  EXPECT_THAT(told({"--net1", "name=eth1,ip=10.0.0.5/16,ip6=fd00::5/64"}),
-              AllOf(HasSubstr("WARN: --net1: address 10.0.0.5 is that of net0, too\n"),
-                    HasSubstr("WARN: --net1: address fd00::5 is that of net0, too\n")));
-  EXPECT_THAT(told({"--mp1", "/opt,mp=/a/"}),
-              HasSubstr("WARN: --mp1: mp0 is mounted on '/a/', too; one hides the other\n"));
-  // Of what was there before nothing is said.
-  expect_done({"--net2", "name=eth2,ip=dhcp", "--memory", "64"});
-  expect_done({"--net3", "name=eth3,ip=dhcp"});
 }
 
 TEST_F(Set, TheMtuHasToFitTheBridge) {
