@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/filter.h>
 #include <linux/keyctl.h>
@@ -28,6 +29,7 @@
 #include "base/text.h"
 #include "cgroupv2/group.h"
 #include "runtime/apparmor.h"
+#include "runtime/capabilities.h"
 #include "runtime/rlimit.h"
 #include "runtime/seccomp_proxy.h"
 #include "runtime/terminal_relay.h"
@@ -165,6 +167,20 @@ void load_filter(const Joining& joining) {
   if (!listens) return;
   const UniqueFd listener(static_cast<int>(result));
   send_message(joining.reports.get(), {JoinMessage::Type::listener}, listener.get());
+}
+
+void give_up_capabilities(std::uint64_t mask) {
+  if (mask == 0) return;
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3]{};
+  check(::syscall(SYS_capget, &header, sets), "cannot look at our capabilities");
+  for (unsigned half = 0; half < _LINUX_CAPABILITY_U32S_3; ++half) {
+    const auto kept = static_cast<std::uint32_t>(~(mask >> (32 * half)));
+    sets[half].effective &= kept;
+    sets[half].permitted &= kept;
+    sets[half].inheritable &= kept;
+  }
+  check(::syscall(SYS_capset, &header, sets), "cannot give up capabilities");
 }
 
 void restrict_like_init(const Joining& joining) {
@@ -307,6 +323,7 @@ void join_and_spawn(const Joining& joining) {
   // A guest process must not be able to trace us or look at our memory while we are half inside.
   check(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "cannot become undumpable");
   join_namespaces(joining);
+  give_up_capabilities(joining.state.dropped_capabilities & ~needed_on_the_way_in());
   clone_args args{};
   args.flags = CLONE_PARENT | CLONE_INTO_CGROUP;
   args.cgroup = static_cast<__u64>(joining.cgroup.get());

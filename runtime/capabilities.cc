@@ -53,6 +53,16 @@ std::string capability_name(unsigned number) {
   return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
 }
 
+std::uint64_t needed_on_the_way_in() {
+  std::uint64_t bits = 0;
+  for (const int number :
+       {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID, CAP_SETGID, CAP_SETUID,
+        CAP_SETPCAP, CAP_NET_ADMIN, CAP_SYS_CHROOT, CAP_SYS_ADMIN, CAP_SYS_RESOURCE}) {
+    bits |= std::uint64_t{1} << number;
+  }
+  return bits;
+}
+
 std::uint64_t bounding_set_to_drop(const CapabilitySpec& spec, unsigned last_cap) {
   if (last_cap > 63) throw Error(formatted("cannot handle {} capabilities", last_cap + 1));
   const std::uint64_t all = ~std::uint64_t{0} >> (63 - last_cap);

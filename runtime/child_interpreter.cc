@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/keyctl.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
@@ -281,6 +282,19 @@ class Interpreter : ChildProcess {
     return true;
   }
 
+  bool give_up_capabilities(std::uint64_t mask) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3]{};
+    if (raw(SYS_capget, &header, sets) < 0) return false;
+    for (unsigned half = 0; half < _LINUX_CAPABILITY_U32S_3; ++half) {
+      const auto kept = static_cast<std::uint32_t>(~(mask >> (32 * half)));
+      sets[half].effective &= kept;
+      sets[half].permitted &= kept;
+      sets[half].inheritable &= kept;
+    }
+    return raw(SYS_capset, &header, sets) == 0;
+  }
+
   bool set_label(const ChildStep& step) {
     long file = raw(SYS_openat, fd(step.dir), "thread-self/attr/apparmor/current", O_WRONLY | O_CLOEXEC);
     // Kernels before 5.8 have no directory per LSM.
@@ -403,6 +417,7 @@ class Interpreter : ChildProcess {
       case ChildOp::pivot: return pivot(step);
       case ChildOp::new_session: return raw(SYS_setsid) >= 0;
       case ChildOp::drop_bounding: return drop_bounding(step.number);
+      case ChildOp::give_up_capabilities: return give_up_capabilities(step.number);
       case ChildOp::set_label: return set_label(step);
       case ChildOp::no_new_privs: return raw(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
       case ChildOp::seccomp: return load_filter(step);

@@ -38,6 +38,7 @@ void ChildPlanner::plan() {
   proc();
   sys();
   sysctls();
+  give_up_capabilities();
   protect_proc();
   for (const auto& [mount, slot] : input_.sources) entry(mount, slot);
   // Without an id map and without AppArmor nothing would keep the container from the host's sysctls in
@@ -89,6 +90,14 @@ void ChildPlanner::become_root() {
   step.number = spec_.root_gid();
   step.number2 = spec_.root_uid();
   if (seen_by_others()) step.flags = ChildStep::kUndumpable;
+}
+
+void ChildPlanner::give_up_capabilities() {
+  const bool seen = !spec_.hooks.of(HookPhase::start).empty() || !spec_.namespaces.pid;
+  const std::uint64_t mask = input_.dropped_capabilities & ~needed_on_the_way_in();
+  if (!spec_.id_map.empty() || !seen || mask == 0) return;
+  add(ChildOp::give_up_capabilities, "give up what programs of the container's could take over").number =
+      mask;
 }
 
 void ChildPlanner::hooks(HookPhase phase) {

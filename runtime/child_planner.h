@@ -42,6 +42,9 @@ class ChildPlanner {
   }
   void keyring();
   void become_root();
+
+  // Of a first process that processes of a privileged container see before it has executed init.
+  void give_up_capabilities();
   void hooks(HookPhase phase);
 
   // While a missing one can still be told apart from one that fails.

@@ -48,6 +48,7 @@ enum class ChildOp : std::uint16_t {
   pivot,                 // slot (the attached root) becomes "/", the old root goes
   new_session,           // setsid
   drop_bounding,         // number: mask of capabilities to drop
+  give_up_capabilities,  // number: mask of capabilities that this process itself is without from now on
   write_attribute,       // writes text2 into the LSM attribute file text (absolute, or below dir, a procfs)
   sched_core,            // a core-scheduling cookie of its own; nothing without SMT (core-scheduling.rst)
   set_label,             // writes text to the LSM attribute file below dir (a procfs)

@@ -245,6 +245,23 @@ TEST_F(HooksTest, StartHooksOfAPrivilegedContainerHaveItsRightsOnly) {
   EXPECT_FALSE(plan().shares_memory);
 }
 
+// Programs of a privileged container may trace a first process that they see.
+TEST_F(HooksTest, TheFirstProcessHasNoMoreThanAStartHookThatCouldTraceIt) {
+  spec.id_map = {};
+  spec.unprivileged = spec.namespaces.user = false;
+  spec.capabilities.drop = {{"sys_module", {}}, {"sys_time", {}}, {"mac_admin", {}}};
+  run_checked({"chown", "-hR", "0:0", rootfs()});
+  hook(HookPhase::start, "sh -c 'grep ^Cap[PEI] /proc/1/status > /tmp/first'");
+  start();
+  const std::string sets = read_file(AT_FDCWD, rootfs() + "/tmp/first");
+  for (const auto line : split(sets, '\n')) {
+    if (line.empty()) continue;
+    const auto bits = std::stoull(std::string(split_blanks(line).back()), nullptr, 16);
+    for (const unsigned number : {16U, 25U, 33U}) EXPECT_EQ(0U, bits >> number & 1U) << line;
+  }
+  EXPECT_THAT(sets, HasSubstr("CapPrm"));
+}
+
 // What pre-start mounts is there for the volumes and for post-stop, and never on the host.
 TEST_F(HooksTest, MountsOfPreStartAreTheContainersOwn) {
   make_directories(directory() + "/extra");
