@@ -42,15 +42,6 @@ config::ResolvedVolume resolve(const StorageConfig& storages, const Sysroot& sys
   return resolved;
 }
 
-config::HostDevice device_at(const std::string& path) {
-  struct stat status {};
-  check(::stat(path.c_str(), &status), formatted("cannot find the device '{}'", path));
-  if (!S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode)) {
-    throw Error(formatted("'{}' is no device", path), 0, "name a character or block device");
-  }
-  return {S_ISBLK(status.st_mode) ? 'b' : 'c', major(status.st_rdev), minor(status.st_rdev)};
-}
-
 config::HostFile file_at(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) < 0) {
@@ -102,6 +93,15 @@ std::string snippet(const StorageConfig& storages, const Sysroot& sysroot, const
 
 }  // namespace
 
+config::HostDevice host_device(const std::string& path) {
+  struct stat status {};
+  check(::stat(path.c_str(), &status), formatted("cannot find the device '{}'", path));
+  if (!S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode)) {
+    throw Error(formatted("'{}' is no device", path), 0, "name a character or block device");
+  }
+  return {S_ISBLK(status.st_mode) ? 'b' : 'c', major(status.st_rdev), minor(status.st_rdev)};
+}
+
 std::optional<std::vector<std::string>> directory_names(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) < 0 || !S_ISDIR(status.st_mode)) return std::nullopt;
@@ -124,7 +124,7 @@ config::LoweringContext make_lowering_context(const Sysroot& sysroot, std::uint3
     const char* value = std::getenv(name.c_str());
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
   };
-  context.device_at = device_at;
+  context.device_at = host_device;
   context.file_at = file_at;
   context.container_named = [sysroot](const std::string& name) { return find_container(sysroot, name); };
   context.own_cgroup = own_cgroup;

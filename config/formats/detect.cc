@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "config/formats/foreign_lines.h"
 #include "config/formats/import.h"
 #include "config/lxc_file.h"
 
@@ -10,6 +11,9 @@
 namespace hutch::config {
 
 namespace {
+
+// As editors of other systems begin a file.
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // No container file is near this.
 constexpr std::size_t kMaxSize = 1U << 20;
@@ -102,8 +106,7 @@ Format detect_format(std::string_view text, const std::string& source) {
   if (text.size() > kMaxSize) fail("is larger than any container file (1 MiB)");
   if (trim(text).empty()) fail("is empty");
   if (text.find('\0') != std::string_view::npos) fail("is a binary file");
-  // A byte order mark, as editors of other systems write it.
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (trim(text).front() == '<') return Format::libvirt;
   const auto counts = count_lines(text);
   if (counts.early_pve) return Format::early_pve;
@@ -113,12 +116,23 @@ Format detect_format(std::string_view text, const std::string& source) {
   return counts.chroot || counts.lxc01 == counts.lxc ? Format::lxc01 : Format::lxc;
 }
 
-Imported import_config(Format format, std::string_view text, const std::string& source, std::uint32_t vmid,
-                       const ImportSources& sources) {
-  if (text.size() > kMaxSize) {
-    throw Error(formatted("'{}' is larger than any container file (1 MiB)", source), EFBIG, std::string(kUse),
-                {source, 0});
-  }
+void check_format(Format format, std::string_view text, const std::string& source) {
+  const auto detected = detect_format(text, source);
+  const auto fail = [&](std::string_view what) {
+    throw Error(formatted("'{}' {}; it looks like '{}'", source, what, format_name(detected)), 0,
+                formatted("leave --format out, or give --format {}", format_name(detected)), {source, 0});
+  };
+  if (format == Format::libvirt && detected != Format::libvirt) fail("is no XML");
+  if (format != Format::libvirt && detected == Format::libvirt) fail("is XML");
+  const bool needs_lxc_lines = format != Format::libvirt && format != Format::pve;
+  if (needs_lxc_lines && count_lines(text).lxc == 0)
+    fail(formatted("has no line of the format '{}'", format_name(format)));
+}
+
+namespace {
+
+Imported read_format(Format format, std::string_view text, const std::string& source, std::uint32_t vmid,
+                     const ImportSources& sources) {
   switch (format) {
     case Format::pve: return import_pve(text, source, vmid);
     case Format::lxc: return import_lxc(text, source, vmid, sources);
@@ -129,10 +143,30 @@ Imported import_config(Format format, std::string_view text, const std::string& 
   throw Error("no such format", EINVAL);
 }
 
+}  // namespace
+
+Imported import_config(Format format, std::string_view text, const std::string& source, std::uint32_t vmid,
+                       const ImportSources& sources) {
+  if (text.size() > kMaxSize) {
+    throw Error(formatted("'{}' is larger than any container file (1 MiB)", source), EFBIG, std::string(kUse),
+                {source, 0});
+  }
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  auto imported = read_format(format, text, source, vmid, sources);
+  // A CT config is carried over line by line, as it is.
+  if (format != Format::pve) drop_bad_lines(imported);
+  point_out_programs(imported);
+  sort_diagnostics(imported);
+  return imported;
+}
+
 Imported import_pve(std::string_view text, const std::string& source, std::uint32_t vmid) {
   Imported imported;
   imported.config = read_config(text, source, vmid, imported.diagnostics);
   imported.config.digest.clear();
+  // Every line is in the result: what is not understood, too, and it has no more effect than where it came
+  // from.
+  for (auto& diagnostic : imported.diagnostics) diagnostic.severity = Diagnostic::Severity::warning;
   return imported;
 }
 
