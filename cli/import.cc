@@ -142,6 +142,18 @@ void check_root(const Imported& imported, const std::string& file) {
   }
 }
 
+// Takes the settings of a line out of a section; what every container has gets another value.
+bool take_out(config::Section& section, const Origin& origin) {
+  auto lines = std::erase_if(section.raw, [&origin](const auto& entry) { return entry.origin == origin; });
+  lines += std::erase_if(section.options,
+                         [&origin](const auto& option) { return option.second.origin == origin; });
+  for (const auto& [key, value] : {std::pair("arch", "amd64"), std::pair("ostype", "unmanaged")}) {
+    if (!section.has(key)) section.set(key, value);
+  }
+  if (!has_root(section)) section.set("rootfs", "/");
+  return lines > 0;
+}
+
 // More than these are not looked for, one after the other.
 constexpr int kMaxObstacles = 32;
 
@@ -164,9 +176,7 @@ void add_obstacles(Imported& imported, const Sysroot& sysroot) {
         add(error.origin(), Error(error.action(), error.error_number(), error.hint()).what());
       }
       // Then the next one is found.
-      const auto lines = std::erase_if(
-          config.main.raw, [&error](const auto& entry) { return entry.origin == error.origin(); });
-      if (lines == 0) return;
+      if (!take_out(config.main, error.origin())) return;
     }
   }
 }

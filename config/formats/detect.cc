@@ -6,6 +6,7 @@
 #include "config/formats/foreign_lines.h"
 #include "config/formats/import.h"
 #include "config/lxc_file.h"
+#include "config/options.h"
 
 // Which format a text is in.
 namespace hutch::config {
@@ -41,12 +42,15 @@ bool is_option_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-// "memory: 512", "lxc.cap.drop: x", "[snapshot]" in column 1.
+// "memory: 512", "lxc.cap.drop: x", "[pve:pending]" in column 1. Other words before a colon, and other
+// headers, are found in files of all kinds.
 bool is_pve_line(std::string_view line) {
-  if (line.starts_with('[')) return trim(line).ends_with(']');
+  if (line.starts_with('[')) return to_lower(trim(line)) == "[pve:pending]";
   const auto name_end = std::find_if_not(
       line.begin(), line.end(), [](char c) { return is_option_character(c) || c == '.' || c == '-'; });
-  return name_end != line.begin() && name_end != line.end() && *name_end == ':';
+  if (name_end == line.begin() || name_end == line.end() || *name_end != ':') return false;
+  const std::string_view name(line.data(), static_cast<std::size_t>(name_end - line.begin()));
+  return name.starts_with("lxc.") || find_option(name) != nullptr;
 }
 
 // LXC 0.1 knew these, and a container root named lxc.chroot; later versions call that lxc.rootfs.
@@ -110,7 +114,7 @@ Format detect_format(std::string_view text, const std::string& source) {
   if (trim(text).front() == '<') return Format::libvirt;
   const auto counts = count_lines(text);
   if (counts.early_pve) return Format::early_pve;
-  // A CT config may have lines of both forms, an LXC file only its own.
+  // A CT config may have lines of both forms, an LXC file only its own, and notes of any kind.
   if (counts.pve > 0) return Format::pve;
   if (counts.lxc == 0) fail("is no container file: there is no line of any format that is known here");
   return counts.chroot || counts.lxc01 == counts.lxc ? Format::lxc01 : Format::lxc;

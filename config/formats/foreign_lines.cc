@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <set>
 
 #include "base/error.h"
 #include "base/format.h"
@@ -47,6 +48,12 @@ bool is_known_key(const std::string& key) {
          raw_key_info(key).key_class != RawKeyClass::unknown;
 }
 
+// A device rule of cgroup v1 that is neither of the two: others of v1 without a counterpart are only told.
+bool is_unknown_device_rule(const RawEntry& entry) {
+  return entry.key.starts_with("lxc.cgroup.devices.") && entry.key != "lxc.cgroup.devices.allow" &&
+         entry.key != "lxc.cgroup.devices.deny";
+}
+
 // Settings of the old names before any interface that they could belong to.
 void drop_misplaced_settings(std::vector<RawEntry>& entries, Imported& imported) {
   constexpr std::string_view kPrefix = "lxc.network.";
@@ -64,10 +71,50 @@ void drop_misplaced_settings(std::vector<RawEntry>& entries, Imported& imported)
   });
 }
 
+// "lxc.net.1." of "lxc.net.1.type"; "" for other keys.
+std::string_view interface_of(std::string_view key) {
+  constexpr std::string_view kPrefix = "lxc.net.";
+  if (!key.starts_with(kPrefix) || key.find('.', kPrefix.size()) == key.npos) return {};
+  return key.substr(0, key.find('.', kPrefix.size()) + 1);
+}
+
+using Interfaces = std::set<std::string, std::less<>>;
+
+// They need no link.
+Interfaces veth_interfaces(const Section& section) {
+  Interfaces found;
+  for (const auto& entry : section.raw) {
+    const auto interface = interface_of(entry.key);
+    if (!interface.empty() && entry.value == "veth") found.emplace(interface);
+  }
+  return found;
+}
+
+// Without this line there is no interface.
+bool makes_interface(std::string_view key, const Interfaces& veths) {
+  const auto interface = interface_of(key);
+  const auto name = key.substr(interface.size());
+  return !interface.empty() && (name == "type" || (name == "link" && !veths.contains(interface)));
+}
+
+// The other lines of interfaces that are not carried over, by the beginnings of their keys.
+void drop_interfaces(const Interfaces& interfaces, Imported& imported, Section& section) {
+  if (interfaces.empty()) return;
+  std::erase_if(section.raw, [&](const RawEntry& entry) {
+    if (!interfaces.contains(interface_of(entry.key))) return false;
+    lose_harmless_line(imported, entry.origin,
+                       formatted("'{}' belongs to an interface that is not carried over", entry.key));
+    return true;
+  });
+}
+
 void drop_bad_lines(Imported& imported, Section& section) {
   std::vector<bool> drop(section.raw.size());
+  const auto veths = veth_interfaces(section);
+  Interfaces interfaces;
   for (const auto& [at, error] : bad_entries(imported.config, section)) {
     const auto& entry = section.raw[at];
+    if (makes_interface(entry.key, veths)) interfaces.emplace(interface_of(entry.key));
     if (confines(entry.key)) {
       imported.unusable.push_back(entry.origin);
       remark(imported, entry.origin,
@@ -84,6 +131,7 @@ void drop_bad_lines(Imported& imported, Section& section) {
     if (!drop[at]) kept.push_back(std::move(section.raw[at]));
   }
   section.raw = std::move(kept);
+  drop_interfaces(interfaces, imported, section);
 }
 
 // What a start does because of a line.
@@ -122,6 +170,8 @@ void point_out(Imported& imported, const std::string& key, const std::string& va
 }  // namespace
 
 bool confines(std::string_view key) {
+  // In another VLAN, or in none, the container is in a network that it was kept out of.
+  if (key.starts_with("lxc.net.") && key.find(".vlan.") != key.npos) return true;
   return std::any_of(std::begin(kConfining), std::end(kConfining),
                      [key](std::string_view beginning) { return key.starts_with(beginning); });
 }
@@ -177,7 +227,7 @@ std::optional<std::string> net_complaint(NetOption net) {
 
 std::vector<RawEntry> current_lines(std::vector<RawEntry> entries, Imported& imported) {
   std::erase_if(entries, [&imported](const RawEntry& entry) {
-    if (is_known_key(entry.key)) return false;
+    if (is_known_key(entry.key) && !is_unknown_device_rule(entry)) return false;
     lose_line(imported, entry.key, entry.origin, formatted("unknown key '{}'", entry.key));
     return true;
   });

@@ -14,7 +14,7 @@
 namespace hutch::config {
 
 // The key, under an old name or the current one, or a line that begins with such a key, says what the
-// container may do: capabilities, ids, policies, devices, what is read-only, as whom init runs.
+// container may do: capabilities, ids, policies, devices, what is read-only, VLANs, as whom init runs.
 bool confines(std::string_view key);
 
 // What stands in a message for an error whose origin is told otherwise: action and errno.

@@ -51,6 +51,7 @@ void read_ram(LibvirtDraft& draft, const pugi::xml_node& node, const std::string
   const auto source = node.child("source");
   auto unit = attribute(source, "units");
   if (unit.empty()) unit = attribute(source, "unit");
+  if (!source) return draft.not_carried(node, "a <source usage='...'/> with its size is missing");
   const auto bytes = libvirt_bytes(draft, source, attribute(source, "usage"), unit);
   add_entry(draft, node, "tmpfs", target, "tmpfs",
             bytes ? formatted("create=dir,size={}", *bytes) : std::string("create=dir"));

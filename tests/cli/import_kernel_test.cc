@@ -73,6 +73,25 @@ TEST_F(Import, ListsEachLineThatCannotBeUsedAndCarriesOverTheRest) {
   EXPECT_NE(pct({"start", "2611"}).status, 0);
 }
 
+TEST_F(Import, TellsEveryObstacleAndNotWhatFollowsFromOne) {
+  host.write("in.lxc",
+             "lxc.rootfs.path = relative\nlxc.cgroup2.devices.allow = /dev/none rwm\n"
+             "lxc.mount.fstab = /none/fstab\n");
+  const auto lxc = import("2614", "in.lxc");
+  ASSERT_EQ(lxc.status, 0) << lxc.err;
+  for (const char* line : {"in.lxc:1", "in.lxc:2", "in.lxc:3"}) {
+    EXPECT_THAT(lxc.out, HasSubstr(host.path(line) + ": as it is, the container does not start: "));
+  }
+  EXPECT_THAT(lxc.out, Not(HasSubstr("is missing")));
+  host.write("in.conf", "arch: vax\nmemory: lots\nnet0: odd\nostype: beos\nrootfs: a b\n");
+  const auto pve = import("2615", "in.conf");
+  ASSERT_EQ(pve.status, 0) << pve.err;
+  for (int line = 1; line <= 5; ++line) {
+    EXPECT_THAT(pve.out,
+                HasSubstr(host.path("in.conf:") + std::to_string(line) + ": as it is, the container"));
+  }
+}
+
 TEST_F(Import, NoTextOfAFileActsOnTheTerminal) {
   host.write("in.lxc", "lxc.rootfs.path = /r\nlxc.odd\x1b[2J = 1\ngarbage \x1b]0;x\x07\xe9\nlxc." +
                            std::string(5000, 'y') + " = 1\n");

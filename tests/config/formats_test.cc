@@ -111,7 +111,8 @@ TEST(Detection, GoesByContent) {
   EXPECT_EQ(detected("arch: amd64\n"), "pve");
   EXPECT_EQ(detected("# c\narch: amd64\nlxc.cap.drop = x\n"), "pve");
   EXPECT_EQ(detected("lxc.cap.drop: x\n"), "pve");
-  EXPECT_EQ(detected("[snap]\n"), "pve");
+  EXPECT_EQ(detected("[pve:pending]\n"), "pve");
+  EXPECT_EQ(detected("note: ours\n[x]\nlxc.uts.name = a\n"), "lxc");
   EXPECT_EQ(detected("lxc.uts.name = a\n"), "lxc");
   EXPECT_EQ(detected("lxc.utsname = a\nlxc.rootfs = /r\n"), "lxc");
   EXPECT_EQ(detected("lxc.utsname = a\nlxc.chroot = /r\n"), "lxc-0.1");
@@ -128,6 +129,7 @@ TEST(Detection, SaysWhatIsWrongWithOthers) {
                                    6)),
               HasSubstr("is a binary file"));
   EXPECT_THAT(detected("hello world\n"), HasSubstr("there is no line of any format"));
+  EXPECT_THAT(detected("[unit]\ncolour: red\n"), HasSubstr("there is no line of any format"));
   EXPECT_THAT(detected(std::string(2U << 20, 'a')), HasSubstr("larger than any container file"));
 }
 

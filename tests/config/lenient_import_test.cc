@@ -71,6 +71,14 @@ INSTANTIATE_TEST_SUITE_P(
                 "1: 'lxc.network.link' stands before any 'lxc.network.type'", "net0: ", "br0"},
         BadLine{"BadMac", Format::lxc, "lxc.net.0.type = veth\nlxc.net.0.link = br0\nlxc.net.0.hwaddr = zz\n",
                 "3: 'lxc.net.0.hwaddr': 'zz' is not", "lxc.net.0.link: br0\n", "zz"},
+        BadLine{"LineOfALostInterface", Format::lxc,
+                "lxc.uts.name = a\nlxc.net.0.type = phy\nlxc.net.0.link = eth9\n",
+                "3: 'lxc.net.0.link' belongs to an interface that is not carried over", "hostname: a\n",
+                "eth9"},
+        BadLine{"LinkThatIsNeeded", Format::lxc,
+                "lxc.uts.name = a\nlxc.net.0.type = phys\nlxc.net.0.link = a/b\n",
+                "2: 'lxc.net.0.type' belongs to an interface that is not carried over", "hostname: a\n",
+                "phys"},
         BadLine{"BadMount", Format::lxc, "lxc.mount.entry = /a ../../b none bind 0 0\nlxc.uts.name = a\n",
                 "1: mount entry '/a ../../b none bind 0 0': the target contains '..'", "hostname: a\n",
                 "/a .."}),
@@ -197,6 +205,9 @@ INSTANTIATE_TEST_SUITE_P(
                 domain("<devices><filesystem type='mount'><source dir='/a'/><target dir='x'/>"
                        "</filesystem></devices>"),
                 "2: <filesystem>: 'x' is not an absolute path", "hostname: web\n"},
+        BadLine{"RamWithoutASize", Format::libvirt,
+                domain("<devices><filesystem type='ram'><target dir='/x'/></filesystem></devices>"),
+                "2: <filesystem>: a <source usage='...'/> with its size is missing", "hostname: web\n"},
         BadLine{"BadShares", Format::libvirt, domain("<cputune>\n<shares>x</shares></cputune>"),
                 "3: <shares>: 'x' is not a number", "hostname: web\n"},
         BadLine{
@@ -227,13 +238,13 @@ TEST_P(ConfiningLines, AreKeptSoThatNoStartGoesWithoutThem) {
 INSTANTIATE_TEST_SUITE_P(
     All, ConfiningLines,
     ::testing::Values(
-        std::pair(Format::lxc, "lxc.cap.drop = sys_tmie\n"),
-        std::pair(Format::lxc, "lxc.cap.keep = chwon\n"),
+        std::pair(Format::lxc, "lxc.cap.drop = sys_tmie\n"), std::pair(Format::lxc, "lxc.cap.keep = chwon\n"),
         std::pair(Format::lxc, "lxc.idmap = u 0 100000\nlxc.idmap = g 0 100000 65536\n"),
         std::pair(Format::lxc, "lxc.no_new_privs = yes\n"),
         std::pair(Format::lxc, "lxc.cgroup.devices.deny = all\n"),
         std::pair(Format::lxc, "lxc.mount.auto = proc:mxied\n"),
         std::pair(Format::lxc, "lxc.init.uid = nobody\n"),
+        std::pair(Format::lxc, "lxc.net.0.type = veth\nlxc.net.0.link = br0\nlxc.net.0.veth.vlan.id = x\n"),
         std::pair(Format::early_pve, "lxc.cap.drop = sys_tmie\n"),
         std::pair(Format::libvirt, domain("<idmap><uid start='0' target='x' count='1'/></idmap>")),
         std::pair(Format::libvirt, domain("<idmap><uid start='0' target='' count='1 2'/></idmap>")),
@@ -254,6 +265,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         std::pair(Format::lxc, "lxc.uts.name = a\nlxc.cap.drop sys_time\n"),
         std::pair(Format::lxc, "lxc.uts.name = a\nlxc.cap.dorp = sys_time\n"),
+        std::pair(Format::lxc, "lxc.uts.name = a\nlxc.cgroup.devices.dney = a\n"),
         std::pair(Format::lxc, "lxc.uts.name = a\nlxc.seccomp.porfile = /p\n"),
         std::pair(Format::lxc, "lxc.uts.name = a\nlxc.aa_prof = strict\n"),
         std::pair(Format::lxc, "lxc.uts.name = a\nlxc.include = /none\n"),
