@@ -15,12 +15,13 @@ struct GeneratedLimits {
   std::optional<std::uint64_t> cpu_quota_us;  // of 100 ms
 };
 
+enum class BadLimits { refuse, report };
+
 // `entries` with every cgroup v1 line replaced by its `lxc.cgroup2.*` counterpart, where it stood; lines
 // without a counterpart are left out with a warning. The limit of memory and swap together becomes one of
 // swap alone: it is taken with the last limit of memory among the entries, else with the generated one; a
 // period without a quota goes with the generated quota. A bad value is an Error with the line's origin: thrown,
 // or, for a reader that goes on, a warning about a line that is left out, too. Pure.
-enum class BadLimits { refuse, report };
 std::vector<RawEntry> to_cgroup_v2(const std::vector<RawEntry>& entries, const GeneratedLimits& generated,
                                    Diagnostics& diagnostics, BadLimits bad = BadLimits::refuse);
 

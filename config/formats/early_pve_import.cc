@@ -29,7 +29,7 @@ struct Interface {
   std::optional<std::uint32_t> index;
   bool is_empty = false;     // `lxc.network.type = empty`: there is no interface
   bool is_untagged = false;  // its tag cannot be used: it must not be in a network that it was kept out of
-  bool is_lost = false;      // its type or its number cannot be used
+  bool is_lost = false;      // its type cannot be used
 };
 
 // The main section or a snapshot. Limits are spread over several lines.
