@@ -179,6 +179,7 @@ void add_obstacles(Imported& imported, const Sysroot& sysroot) {
       if (!take_out(config.main, error.origin())) return;
     }
   }
+  add({}, formatted("{} reasons are told; there may be more", kMaxObstacles));
 }
 
 void tell(const Imported& imported, std::FILE* out) {

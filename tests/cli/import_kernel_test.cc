@@ -92,6 +92,17 @@ TEST_F(Import, TellsEveryObstacleAndNotWhatFollowsFromOne) {
   }
 }
 
+TEST_F(Import, SaysSoWhenNotEveryObstacleIsLookedFor) {
+  std::string text = "lxc.rootfs.path = /r\n";
+  for (int line = 0; line < 40; ++line) text += "lxc.cgroup2.devices.allow = /dev/none rwm\n";
+  host.write("in.lxc", text);
+  const auto outcome = import("2616", "in.lxc");
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(
+      outcome.out,
+      HasSubstr("\nas it is, the container does not start: 32 reasons are told; there may be more\n"));
+}
+
 TEST_F(Import, NoTextOfAFileActsOnTheTerminal) {
   host.write("in.lxc", "lxc.rootfs.path = /r\nlxc.odd\x1b[2J = 1\ngarbage \x1b]0;x\x07\xe9\nlxc." +
                            std::string(5000, 'y') + " = 1\n");
