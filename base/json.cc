@@ -3,31 +3,9 @@
 #include <utility>
 
 #include "base/format.h"
+#include "base/text.h"
 
 namespace hutch {
-
-namespace {
-
-// Length of the UTF-8 sequence at the beginning of `text` (Unicode 15, table 3-7), 0 when there is none.
-std::size_t sequence_length(std::string_view text) {
-  const auto byte = [text](std::size_t at) {
-    return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U;
-  };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first < 0xc2 || first > 0xf4) return 0;
-  // The second byte excludes overlong forms, surrogates, and what lies beyond U+10FFFF.
-  const unsigned low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-  const unsigned high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-  if (byte(1) < low || byte(1) > high) return 0;
-  const std::size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  for (std::size_t at = 2; at < length; ++at) {
-    if (byte(at) < 0x80 || byte(at) > 0xbf) return 0;
-  }
-  return length;
-}
-
-}  // namespace
 
 JsonWriter& JsonWriter::key(std::string_view name) {
   begin_value();
@@ -100,7 +78,7 @@ void JsonWriter::new_line() {
 void JsonWriter::append_string(std::string_view value) {
   text_ += '"';
   while (!value.empty()) {
-    const std::size_t length = sequence_length(value);
+    const std::size_t length = utf8_length(value);
     const auto first = static_cast<unsigned char>(value.front());
     if (length == 0) {
       text_ += "\xef\xbf\xbd";

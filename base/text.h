@@ -26,6 +26,17 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 
 std::string to_lower(std::string_view text);
 
+// Length of the UTF-8 sequence at the beginning of `text` (Unicode 15, table 3-7), 0 when there is none; an
+// empty text has the length 1.
+std::size_t utf8_length(std::string_view text);
+
+// The text for a message on a terminal: control characters (also those of C1, but not tabs), what changes the
+// direction of writing, line separators and bytes that are no UTF-8 become "\x1b" and the like, byte by byte. What somebody
+// else wrote into a file can then neither move the cursor nor begin a line. Other text stays as it is.
+std::string terminal_safe(std::string_view text);
+// The same for each line of a text of several lines, whose ends stay.
+std::string terminal_safe_lines(std::string_view text);
+
 // The whole text as a decimal number; nothing for signs, blanks, other characters, or overflow.
 std::optional<std::uint64_t> parse_unsigned(std::string_view text);
 // Same with an optional leading '-'.

@@ -42,7 +42,7 @@ void CommandContext::notice(std::string_view line) {
 
 void CommandContext::warn(std::string_view line) {
   ++warnings_;
-  notice(formatted("WARN: {}", line));
+  notice(formatted("WARN: {}", terminal_safe_lines(line)));
 }
 
 }  // namespace hutch::cli

@@ -203,7 +203,8 @@ const std::vector<CommandRow>& command_table() {
        kNone,
        import_options,
        command_import,
-       "Make a container's configuration from another program's file."},
+       "Make a container's configuration from another program's file; tell each line that has no place in "
+       "it."},
       {"list", {}, 0, kNone, no_options, command_list, "List the containers of this host."},
       {"pending",
        {"vmid"},

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "base/text.h"
 
 namespace hutch::cli {
 
@@ -16,7 +17,7 @@ config::ContainerConfig load_config(CommandContext& context, const ConfigStore& 
                                     config::Diagnostics& diagnostics) {
   auto config = config::read_config(store.read(vmid), formatted("{}.conf", vmid), vmid, diagnostics);
   for (const auto& diagnostic : diagnostics)
-    std::fprintf(context.err(), "WARN: %s\n", diagnostic.text().c_str());
+    std::fprintf(context.err(), "WARN: %s\n", terminal_safe(diagnostic.text()).c_str());
   return config;
 }
 

@@ -77,7 +77,7 @@ void parse_arguments(const CommandRow& row, const std::vector<std::string>& word
 
 std::string on_one_line(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
+  return terminal_safe(text);
 }
 
 int run_command(const CommandRow& row, const std::vector<std::string>& words, CommandContext& context) {
@@ -96,7 +96,8 @@ int run_command(const CommandRow& row, const std::vector<std::string>& words, Co
   } catch (const Error& error) {
     std::fflush(context.out());
     const bool worker = context.in_worker();
-    std::fprintf(context.err(), "%s\n", worker ? on_one_line(error.what()).c_str() : error.what());
+    std::fprintf(context.err(), "%s\n",
+                 worker ? on_one_line(error.what()).c_str() : terminal_safe_lines(error.what()).c_str());
     return worker || error.error_number() == 0 ? kFailure : error.error_number();
   } catch (const std::exception& error) {
     std::fflush(context.out());

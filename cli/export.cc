@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/text.h"
 #include "cli/container_file.h"
 #include "cli/import.h"
 #include "cli/lowering_context.h"
@@ -53,8 +54,9 @@ int export_container(CommandContext& context) {
     context.print(exported.text);
   }
   for (const auto& diagnostic : exported.diagnostics) {
-    std::fprintf(context.err(), "%s%snot expressed: %s\n", diagnostic.origin.text().c_str(),
-                 diagnostic.origin.empty() ? "" : ": ", diagnostic.message.c_str());
+    const std::string line = formatted("{}{}not expressed: {}", diagnostic.origin.text(),
+                                       diagnostic.origin.empty() ? "" : ": ", diagnostic.message);
+    std::fprintf(context.err(), "%s\n", terminal_safe(line).c_str());
   }
   return 0;
 }

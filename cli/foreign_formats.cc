@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "base/helper_program.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "config/config_transfer.h"
 
@@ -46,6 +47,17 @@ int command_export(CommandContext& context) {
   return run_as_command(context, "export");
 }
 
+std::string told_line(const config::Diagnostic& diagnostic) {
+  constexpr std::size_t kMaxLine = 1000;
+  const bool lost = diagnostic.severity == config::Diagnostic::Severity::error;
+  std::string line = formatted("{}{}{}{}", diagnostic.origin.text(), diagnostic.origin.empty() ? "" : ": ",
+                               lost ? "not carried over: " : "", diagnostic.message);
+  if (line.size() > kMaxLine) {
+    line = formatted("{} ... ({} characters)", std::string_view(line).substr(0, kMaxLine), line.size());
+  }
+  return terminal_safe(line);
+}
+
 config::ContainerConfig load_any_config(CommandContext& context, const std::string& file, std::uint32_t vmid,
                                         const std::string& format) {
   std::map<std::string, std::string> options;
@@ -59,7 +71,7 @@ config::ContainerConfig load_any_config(CommandContext& context, const std::stri
   }
   auto transferred = config::read_transfer(result.out);
   for (const auto& diagnostic : transferred.diagnostics) {
-    std::fprintf(context.err(), "WARN: %s\n", diagnostic.text().c_str());
+    std::fprintf(context.err(), "WARN: %s\n", told_line(diagnostic).c_str());
   }
   return std::move(transferred.config);
 }

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "base/text.h"
 #include "cli/import.h"
 
 namespace {
@@ -62,10 +63,10 @@ int main(int argc, char** argv) {
   try {
     return run({argv + 1, argv + argc});
   } catch (const Error& error) {
-    std::fprintf(stderr, "%s\n", error.what());
+    std::fprintf(stderr, "%s\n", hutch::terminal_safe(error.what()).c_str());
     return error.error_number() == 0 ? kFailure : error.error_number();
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
+    std::fprintf(stderr, "%s\n", hutch::terminal_safe(error.what()).c_str());
     return kFailure;
   }
 }

@@ -3,12 +3,15 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/text.h"
 #include "cli/config_store.h"
+#include "cli/foreign_formats.h"
 #include "cli/lowering_context.h"
 #include "config/config_transfer.h"
 #include "config/formats/import.h"
@@ -29,7 +32,7 @@ config::ImportSources host_sources() {
   config::ImportSources sources;
   sources.read_file = read_regular_file;
   sources.list_directory = directory_names;
-  sources.device_at = device_at;
+  sources.device_at = host_device;
   sources.is_regular_file = [](const std::string& path) {
     struct stat status {};
     return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
@@ -52,7 +55,10 @@ std::string read_source(const std::string& file) {
 Format requested_format(const CommandContext& context, const std::string& text, const std::string& file) {
   const auto name = context.options().value("format");
   if (!name) return config::detect_format(text, file);
-  if (const auto format = config::find_format(*name)) return *format;
+  if (const auto format = config::find_format(*name)) {
+    config::check_format(*format, text, file);
+    return *format;
+  }
   throw Error(formatted("'{}' is no format that can be imported", *name), 0,
               "use pve, lxc, lxc-0.1, early-pve or libvirt", {"--format"});
 }
@@ -66,9 +72,9 @@ void detect_os_type(Imported& imported) {
   const auto remark = [&](const std::string& text) {
     imported.diagnostics.push_back({Diagnostic::Severity::warning, text, rootfs->origin});
   };
-  const auto option = config::parse_rootfs(rootfs->value);
-  if (option.kind() != config::VolumeOption::Kind::bind) return;
   try {
+    const auto option = config::parse_rootfs(rootfs->value);
+    if (option.kind() != config::VolumeOption::Kind::bind) return;
     const UniqueFd directory = open_file(AT_FDCWD, option.volume, O_PATH | O_DIRECTORY);
     const guest::GuestRoot root(directory.get(), {});
     guest::Report report;
@@ -123,19 +129,70 @@ bool has_root(const config::Section& section) {
   return false;
 }
 
-std::string checked_text(const Imported& imported, const std::string& file) {
+// A config that must not be used is not written; all lines have been told by then.
+void check_protection(const Imported& imported, const std::string& file) {
+  const auto count = imported.lost_protection.size();
+  if (count == 0) return;
+  const bool one = count == 1;
+  throw Error(
+      formatted("'{}' is not imported: {} told above {} what the container may do and cannot be carried over",
+                file, one ? std::string("a line") : formatted("{} lines", count), one ? "says" : "say"),
+      0,
+      formatted("without {0} it could do more than it was meant to; correct or remove {0} in the file",
+                one ? "it" : "them"),
+      imported.lost_protection.front());
+}
+
+void check_root(const Imported& imported, const std::string& file) {
   if (!has_root(imported.config.main)) {
     throw Error(formatted("'{}' names no root file system: the container shares the host's", file), 0,
                 "give it one with --rootfs <directory or volume>", {file, 0});
   }
-  return config::write_config(imported.config);
+}
+
+// Takes the settings of a line out of a section; what every container has gets another value.
+bool take_out(config::Section& section, const Origin& origin) {
+  auto lines = std::erase_if(section.raw, [&origin](const auto& entry) { return entry.origin == origin; });
+  lines += std::erase_if(section.options,
+                         [&origin](const auto& option) { return option.second.origin == origin; });
+  for (const auto& [key, value] : {std::pair("arch", "amd64"), std::pair("ostype", "unmanaged")}) {
+    if (!section.has(key)) section.set(key, value);
+  }
+  if (!has_root(section)) section.set("rootfs", "/");
+  return lines > 0;
+}
+
+// More than these are not looked for, one after the other.
+constexpr int kMaxObstacles = 32;
+
+// What else keeps this host from starting it: files that are missing, lines that do not go together.
+void add_obstacles(Imported& imported, const Sysroot& sysroot) {
+  auto config = imported.config;
+  const auto lowering = make_lowering_context(sysroot, config.vmid);
+  const auto add = [&imported](const Origin& origin, const std::string& reason) {
+    imported.diagnostics.push_back(
+        {Diagnostic::Severity::warning, "as it is, the container does not start: " + reason, origin});
+  };
+  for (int found = 0; found < kMaxObstacles; ++found) {
+    try {
+      for (const auto& diagnostic : config::lower(config, lowering).diagnostics) {
+        if (diagnostic.severity == Diagnostic::Severity::error) add(diagnostic.origin, diagnostic.message);
+      }
+      return;
+    } catch (const Error& error) {
+      if (std::ranges::find(imported.unusable, error.origin()) == imported.unusable.end()) {
+        add(error.origin(), Error(error.action(), error.error_number(), error.hint()).what());
+      }
+      // Then the next one is found.
+      if (!take_out(config.main, error.origin())) return;
+    }
+  }
+  add({}, formatted("{} reasons are told; there may be more", kMaxObstacles));
 }
 
 void tell(const Imported& imported, std::FILE* out) {
   for (const auto& diagnostic : imported.diagnostics) {
-    const bool lost = diagnostic.severity == Diagnostic::Severity::error;
-    std::fprintf(out, "%s%s%s%s\n", diagnostic.origin.text().c_str(), diagnostic.origin.empty() ? "" : ": ",
-                 lost ? "not carried over: " : "", diagnostic.message.c_str());
+    std::fprintf(out, "%s\n", told_line(diagnostic).c_str());
   }
 }
 
@@ -143,6 +200,8 @@ void tell(const Imported& imported, std::FILE* out) {
 
 int convert_container(CommandContext& context) {
   auto imported = read_imported(context);
+  if (!imported.lost_protection.empty()) tell(imported, context.err());
+  check_protection(imported, context.positional().at(1));
   context.print(config::write_transfer({std::move(imported.config), std::move(imported.diagnostics)}));
   return 0;
 }
@@ -157,8 +216,16 @@ int import_container(CommandContext& context) {
     }
   };
   refuse_existing();
-  const auto imported = read_imported(context);
-  const std::string text = checked_text(imported, file);
+  auto imported = read_imported(context);
+  try {
+    check_protection(imported, file);
+    check_root(imported, file);
+  } catch (const Error&) {
+    tell(imported, context.err());
+    throw;
+  }
+  add_obstacles(imported, context.sysroot());
+  const std::string text = config::write_config(imported.config);
   if (context.options().flag("dry-run")) {
     context.print(text);
     tell(imported, context.err());

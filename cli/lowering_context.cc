@@ -95,7 +95,7 @@ std::string snippet(const StorageConfig& storages, const Sysroot& sysroot, const
 
 }  // namespace
 
-config::HostDevice device_at(const std::string& path) {
+config::HostDevice host_device(const std::string& path) {
   struct stat status {};
   check(::stat(path.c_str(), &status), formatted("cannot find the device '{}'", path));
   if (!S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode)) {
@@ -126,7 +126,7 @@ config::LoweringContext make_lowering_context(const Sysroot& sysroot, std::uint3
     const char* value = std::getenv(name.c_str());
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
   };
-  context.device_at = device_at;
+  context.device_at = host_device;
   context.file_at = file_at;
   context.container_named = [sysroot](const std::string& name) { return find_container(sysroot, name); };
   context.own_cgroup = own_cgroup;

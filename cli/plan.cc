@@ -81,7 +81,9 @@ config::ContainerConfig planned_config(CommandContext& context, const ConfigStor
   // A number is no file's name.
   if (parse_unsigned(word)) raise_problems({{"vmid", check_vmid(word).value_or("")}});
   const auto vmid = number ? static_cast<std::uint32_t>(*number) : number_in(word).value_or(100);
-  return load_any_config(context, word, vmid, format.value_or(""));
+  auto config = load_any_config(context, word, vmid, format.value_or(""));
+  take_over_pending(context, config);
+  return config;
 }
 
 }  // namespace
@@ -98,7 +100,7 @@ int command_plan(CommandContext& context) {
   const StartPlan plan = prepare_start(context, config, untraced);
   const Planner planner = planner_like(plan, context.sysroot());
   const auto lines = trace_lines(config, diagnostics, planner(config), planner);
-  context.print(format == "json" ? plan_json(plan, lines) : plan_text(plan, lines));
+  context.print(format == "json" ? plan_json(plan, lines) : terminal_safe_lines(plan_text(plan, lines)));
   return 0;
 }
 

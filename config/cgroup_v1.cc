@@ -148,27 +148,53 @@ constexpr V1File kFiles[] = {
     {"pids.max", "pids.max"},
 };
 
-// Not lxc.cgroup.dir and the like.
-bool is_v1(const RawEntry& entry) {
+// A line that is replaced: not lxc.cgroup.dir and the like.
+bool is_v1_file(const RawEntry& entry) {
   return entry.key.starts_with(kPrefix) && raw_key_info(entry.key).key_class == RawKeyClass::cgroup_v1;
+}
+
+// Null for a file without a counterpart.
+const V1File* find_file(const RawEntry& entry) {
+  const auto file = std::string_view(entry.key).substr(kPrefix.size());
+  const auto* row = std::find_if(std::begin(kFiles), std::end(kFiles),
+                                 [file](const V1File& known) { return known.v1 == file; });
+  return row == std::end(kFiles) ? nullptr : row;
+}
+
+void report(const Error& error, Diagnostics& diagnostics) {
+  diagnostics.push_back({Diagnostic::Severity::warning, error.action(), error.origin()});
+}
+
+// Without the lines whose values are bad by themselves. They must not reach those that look at others.
+std::vector<RawEntry> usable(const std::vector<RawEntry>& entries, Diagnostics& diagnostics) {
+  std::vector<RawEntry> result;
+  for (const auto& entry : entries) {
+    const auto* row = is_v1_file(entry) && !entry.value.empty() ? find_file(entry) : nullptr;
+    try {
+      if (row != nullptr) row->convert(entry, Entries({entry}, {}));
+      result.push_back(entry);
+    } catch (const Error& error) {
+      report(error, diagnostics);
+    }
+  }
+  return result;
 }
 
 }  // namespace
 
 std::vector<RawEntry> to_cgroup_v2(std::vector<RawEntry> entries, const GeneratedLimits& generated,
-                                   Diagnostics& diagnostics) {
-  if (std::none_of(entries.begin(), entries.end(), is_v1)) return entries;
+                                   Diagnostics& diagnostics, BadLimits bad) {
+  if (std::none_of(entries.begin(), entries.end(), is_v1_file)) return entries;
+  if (bad == BadLimits::report) entries = usable(entries, diagnostics);
   std::vector<RawEntry> result;
   const Entries all(entries, generated);
   for (const auto& entry : entries) {
-    if (!is_v1(entry)) {
+    if (!is_v1_file(entry)) {
       result.push_back(entry);
       continue;
     }
-    const auto file = std::string_view(entry.key).substr(kPrefix.size());
-    const auto* row = std::find_if(std::begin(kFiles), std::end(kFiles),
-                                   [file](const V1File& known) { return known.v1 == file; });
-    if (row == std::end(kFiles)) {
+    const auto* row = find_file(entry);
+    if (row == nullptr) {
       diagnostics.push_back(
           {Diagnostic::Severity::warning,
            formatted("'{}' is a cgroup v1 setting without a counterpart and has no effect", entry.key),
@@ -181,8 +207,14 @@ std::vector<RawEntry> to_cgroup_v2(std::vector<RawEntry> entries, const Generate
                              entry.origin});
       continue;
     }
-    auto value = entry.value.empty() ? std::string() : row->convert(entry, all);
-    if (value) result.push_back({formatted("lxc.cgroup2.{}", row->v2), std::move(*value), entry.origin});
+    try {
+      auto value = entry.value.empty() ? std::string() : row->convert(entry, all);
+      if (value) result.push_back({formatted("lxc.cgroup2.{}", row->v2), std::move(*value), entry.origin});
+    } catch (const Error& error) {
+      // A limit of memory and swap below that of memory alone.
+      if (bad == BadLimits::refuse) throw;
+      report(error, diagnostics);
+    }
   }
   return result;
 }

@@ -15,13 +15,15 @@ struct GeneratedLimits {
   std::optional<std::uint64_t> cpu_quota_us;  // of 100 ms
 };
 
+enum class BadLimits { refuse, report };
+
 // `entries` with every cgroup v1 line replaced by its `lxc.cgroup2.*` counterpart, where it stood; lines
 // without a counterpart are left out with a warning. The limit of memory and swap together becomes one of
 // swap alone: it is taken with the last limit of memory among the entries, else with the generated one; a
-// period without a quota goes with the generated quota. Throws Error with the line's origin for a bad value.
-// Pure.
+// period without a quota goes with the generated quota. A bad value is an Error with the line's origin: thrown,
+// or, for a reader that goes on, a warning about a line that is left out, too. Pure.
 std::vector<RawEntry> to_cgroup_v2(std::vector<RawEntry> entries, const GeneratedLimits& generated,
-                                   Diagnostics& diagnostics);
+                                   Diagnostics& diagnostics, BadLimits bad = BadLimits::refuse);
 
 // cpu.shares 2..262144 as a cpu.weight 1..10000.
 std::uint64_t weight_of_shares(std::uint64_t shares);

@@ -10,6 +10,9 @@ namespace hutch::config {
 
 namespace {
 
+// No snapshot has this name.
+constexpr std::string_view kPending = "pve:pending";
+
 // A record is a line of fields: what it is, two texts, and the origin's source and line.
 struct Record {
   std::string kind;
@@ -45,6 +48,10 @@ void append_section(std::string& text, const std::string& name, const Section& s
     append(text, {"option", key, option.value, option.origin});
   for (const auto& variable : section.environment) append(text, {"env", "", variable.value, variable.origin});
   for (const auto& entry : section.raw) append(text, {"raw", entry.key, entry.value, entry.origin});
+  for (const auto& line : section.unreadable) append(text, {"unreadable", "", line.value, line.origin});
+  for (const auto& [option, force] : section.pending_deletes) {
+    append(text, {"delete", option, force ? "force" : "", {}});
+  }
 }
 
 [[noreturn]] void fail() {
@@ -81,7 +88,9 @@ void take(Transferred& result, Section*& section, Record record) {
     result.config.path = std::move(record.value);
     result.config.vmid = static_cast<std::uint32_t>(parse_unsigned(record.key).value_or(0));
   } else if (record.kind == "section") {
-    section = record.key.empty() ? &result.config.main : &result.config.snapshots[record.key];
+    section = record.key.empty()       ? &result.config.main
+              : record.key == kPending ? &result.config.pending
+                                       : &result.config.snapshots[record.key];
     section->snapstate = std::move(record.value);
   } else if (record.kind == "description") {
     section->description = std::move(record.value);
@@ -92,6 +101,10 @@ void take(Transferred& result, Section*& section, Record record) {
     section->environment.push_back({std::move(record.value), std::move(record.origin)});
   } else if (record.kind == "raw") {
     section->raw.push_back({std::move(record.key), std::move(record.value), std::move(record.origin)});
+  } else if (record.kind == "unreadable") {
+    section->unreadable.push_back({std::move(record.value), std::move(record.origin)});
+  } else if (record.kind == "delete") {
+    section->pending_deletes.insert_or_assign(std::move(record.key), record.value == "force");
   } else if (record.kind == "warning" || record.kind == "error") {
     const auto severity =
         record.kind == "error" ? Diagnostic::Severity::error : Diagnostic::Severity::warning;
@@ -108,6 +121,7 @@ std::string write_transfer(const Transferred& transferred) {
   std::string text;
   append(text, {"config", std::to_string(config.vmid), config.path, {}});
   append_section(text, "", config.main);
+  append_section(text, std::string(kPending), config.pending);
   for (const auto& [name, section] : config.snapshots) append_section(text, name, section);
   for (const auto& diagnostic : transferred.diagnostics) {
     const bool is_error = diagnostic.severity == Diagnostic::Severity::error;

@@ -14,7 +14,8 @@ struct Transferred {
   Diagnostics diagnostics;
 };
 
-// One record for each setting, in lines; main section and snapshots.
+// One record for each setting, in lines: main section, queued changes and snapshots. Sections whose header is
+// not understood, which have no effect, are left out.
 std::string write_transfer(const Transferred& transferred);
 // Reads that back. Throws Error for a text that write_transfer() did not write.
 Transferred read_transfer(std::string_view text);

@@ -20,26 +20,41 @@ constexpr std::uint32_t kDefaultIdCount = 65536;
 // HOST_NAME_MAX of the kernel (uname(2)).
 constexpr std::size_t kMaxHostName = 64;
 
-struct Architecture {
-  std::string_view name;
-  bool is_32bit;
-};
 // The option's words and those of lxc.arch.
 constexpr Architecture kArchitectures[] = {
-    {"aarch64", false},     {"amd64", false},     {"arm", true},      {"arm64", false},    {"armel", true},
-    {"armhf", true},        {"armv7l", true},     {"athlon", true},   {"i386", true},      {"i486", true},
-    {"i586", true},         {"i686", true},       {"linux32", true},  {"linux64", false},  {"loong64", false},
-    {"loongarch64", false}, {"mips", true},       {"mips64", false},  {"mips64el", false}, {"mipsel", true},
-    {"powerpc", true},      {"powerpc64", false}, {"ppc", true},      {"ppc64", false},    {"ppc64el", false},
-    {"ppc64le", false},     {"riscv32", true},    {"riscv64", false}, {"s390x", false},    {"x32", true},
-    {"x86", true},          {"x86_64", false},
+    {"aarch64", false, "arm64"},
+    {"amd64", false, "amd64"},
+    {"arm", true, "armhf"},
+    {"arm64", false, "arm64"},
+    {"armel", true, "armhf"},
+    {"armhf", true, "armhf"},
+    {"armv7l", true, "armhf"},
+    {"athlon", true, "i386"},
+    {"i386", true, "i386"},
+    {"i486", true, "i386"},
+    {"i586", true, "i386"},
+    {"i686", true, "i386"},
+    {"linux32", true, "i386"},
+    {"linux64", false, "amd64"},
+    {"loong64", false},
+    {"loongarch64", false},
+    {"mips", true},
+    {"mips64", false},
+    {"mips64el", false},
+    {"mipsel", true},
+    {"powerpc", true},
+    {"powerpc64", false},
+    {"ppc", true},
+    {"ppc64", false},
+    {"ppc64el", false},
+    {"ppc64le", false},
+    {"riscv32", true, "riscv32"},
+    {"riscv64", false, "riscv64"},
+    {"s390x", false},
+    {"x32", true},
+    {"x86", true, "i386"},
+    {"x86_64", false, "amd64"},
 };
-
-const Architecture* find_architecture(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kArchitectures), std::end(kArchitectures),
-                                   [name](const auto& row) { return row.name == name; });
-  return found == std::end(kArchitectures) ? nullptr : found;
-}
 
 // Options that are set without an effect on the started container. What is honoured elsewhere (guest setup,
 // tools) is not listed.
@@ -178,6 +193,12 @@ void lower_raw_entries_of(Lowering& lowering, bool (*wanted)(std::string_view ke
 }
 
 }  // namespace
+
+const Architecture* find_architecture(std::string_view name) {
+  const auto* found = std::find_if(std::begin(kArchitectures), std::end(kArchitectures),
+                                   [name](const auto& row) { return row.name == name; });
+  return found == std::end(kArchitectures) ? nullptr : found;
+}
 
 Origin default_origin() {
   return {"default", 0};

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "config/lowering.h"
+#include "config/lxc_file.h"
 #include "config/raw_keys.h"
 
 // The raw `lxc.*` entries: one row per key (lxc-keys 2).
@@ -303,6 +304,36 @@ bool c_boolean(const RawEntry& entry) {
 
 void lower_raw_entries(Lowering& lowering) {
   for (const auto& entry : lowering.raw) raw_key_function(entry.key)(lowering, entry);
+}
+
+std::vector<BadEntry> bad_entries(const ContainerConfig& config, const Section& section) {
+  // A host that has whatever a line names.
+  LoweringContext context;
+  context.vmid = config.vmid;
+  context.read_file = [](const std::string&) { return std::string("2\ndenylist\n"); };
+  context.device_at = [](const std::string&) { return HostDevice{}; };
+  context.container_named = [](const std::string&) { return std::optional<std::uint32_t>(0); };
+  context.own_cgroup = [] { return std::string(); };
+  context.starter_environment = [](const std::string&) { return std::optional<std::string>(""); };
+  Lowering lowering{.config = config, .section = section, .context = context};
+  lowering.os = find_os_type("unmanaged");
+  try {
+    lower_links(lowering);
+  } catch (const Error&) {
+    // An option's value, which is not asked about; lines beside that option may look incomplete.
+  }
+  std::vector<BadEntry> bad;
+  for (std::size_t at = 0; at < section.raw.size(); ++at) {
+    RawEntry entry = section.raw[at];
+    if (entry.key == "lxc.include") continue;
+    entry.value = without_quotes(entry.value);
+    try {
+      raw_key_function(entry.key)(lowering, entry);
+    } catch (const Error& error) {
+      bad.push_back({at, error});
+    }
+  }
+  return bad;
 }
 
 RawKeySupport raw_key_support(std::string_view key) {

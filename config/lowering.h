@@ -27,6 +27,15 @@ struct OsTypeDefaults {
 // Null for an unknown type.
 const OsTypeDefaults* find_os_type(std::string_view name);
 
+// A name of an architecture, of the option `arch` or of `lxc.arch`.
+struct Architecture {
+  std::string_view name;
+  bool is_32bit = false;
+  std::string_view option = {};  // the option's name for it; "" when it has none
+};
+// Null for an unknown name.
+const Architecture* find_architecture(std::string_view name);
+
 // A network of the container while its lines are read: net[n], then the raw `lxc.net.[i].*` lines on top.
 struct NetworkLines {
   enum class Type { unset, link, none };
@@ -116,6 +125,15 @@ std::vector<RawEntry> current_entries(const Section& section, const LoweringCont
 // A C number (decimal, 0x..., 0...) up to `max`, as LXC reads them; throws.
 std::uint64_t c_number(const RawEntry& entry, std::uint64_t max = UINT32_MAX);
 bool c_boolean(const RawEntry& entry);
+
+// A line that lower() would refuse whatever this host has: by its value alone.
+struct BadEntry {
+  std::size_t at = 0;  // in the section's raw entries
+  Error error;
+};
+// Those of a section whose keys have their current names; in order. Lines of included files are not looked at.
+// Linear in the number of lines. Pure.
+std::vector<BadEntry> bad_entries(const ContainerConfig& config, const Section& section);
 
 // The option's line, else default_origin().
 Origin origin_or_default(const Section& section, std::string_view key);

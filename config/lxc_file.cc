@@ -35,7 +35,11 @@ std::optional<LxcKeyValue> split_lxc_line(std::string_view line) {
   return LxcKeyValue{trim(line.substr(0, equals)), without_quotes(trim(line.substr(equals + 1)))};
 }
 
-LxcFile read_lxc_file(std::string_view text, const std::string& source) {
+Error malformed_line(const Located<std::string>& line) {
+  return Error(formatted("'{}': there is no '='", line.value), 0, "write lxc.<key> = <value>", line.origin);
+}
+
+LxcFile read_lxc_file(std::string_view text, const std::string& source, MalformedLines malformed) {
   LxcFile file;
   for (const auto& line : lxc_lines(text)) {
     Origin origin{source, line.number};
@@ -46,8 +50,8 @@ LxcFile read_lxc_file(std::string_view text, const std::string& source) {
     } else if (const auto pair = split_lxc_line(line.text)) {
       file.entries.push_back({std::string(pair->key), std::string(pair->value), std::move(origin)});
     } else {
-      throw Error(formatted("'{}': there is no '='", trim(line.text)), 0, "write lxc.<key> = <value>",
-                  origin);
+      file.malformed.push_back({std::string(trim(line.text)), std::move(origin)});
+      if (malformed == MalformedLines::refuse) throw malformed_line(file.malformed.front());
     }
   }
   return file;

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "config/container_config.h"
 
 // The classic LXC file (lxc-keys 1.1): lines of `lxc.key = value`.
@@ -36,10 +37,21 @@ struct LxcFile {
   std::vector<Located<std::string>> comments;
   // Lines of other programs, which LXC skips.
   std::vector<Located<std::string>> foreign;
+  // `lxc.` lines without '=', when they are kept.
+  std::vector<Located<std::string>> malformed;
 };
 
-// `source` goes into the origins. Throws Error with the line's origin for an `lxc.` line without '='. Names
-// of keys are not looked at. Never loops, linear in the size of the text; fit for fuzzing.
-LxcFile read_lxc_file(std::string_view text, const std::string& source);
+// What is done with `lxc.` lines without '='.
+enum class MalformedLines {
+  refuse,  // as LXC does
+  keep,    // for a reader that tells about each of them
+};
+
+// `source` goes into the origins. Throws Error with the line's origin for the first malformed line when these
+// are refused. Names of keys are not looked at. Never loops, linear in the size of the text; fit for fuzzing.
+LxcFile read_lxc_file(std::string_view text, const std::string& source,
+                      MalformedLines malformed = MalformedLines::refuse);
+// That error, also for those who have kept the line.
+Error malformed_line(const Located<std::string>& line);
 
 }  // namespace hutch::config

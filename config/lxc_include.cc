@@ -21,7 +21,7 @@ class Expansion {
   void add(const std::vector<RawEntry>& entries) {
     for (const auto& entry : entries) {
       if (entry.key == "lxc.include") {
-        include(entry.value, entry.origin);
+        include_line(entry);
       } else {
         result_.push_back(entry);
       }
@@ -31,6 +31,17 @@ class Expansion {
   std::vector<RawEntry> take() { return std::move(result_); }
 
  private:
+  void include_line(const RawEntry& entry) {
+    // Told once.
+    if (files_ > kMaxFiles) return;
+    try {
+      include(entry.value, entry.origin);
+    } catch (const Error& error) {
+      if (!sources_.on_error) throw;
+      sources_.on_error(entry, error);
+    }
+  }
+
   void include(const std::string& path, const Origin& origin) {
     if (path.empty()) return;
     if (path.front() != '/') {
@@ -64,8 +75,9 @@ class Expansion {
       throw Error(formatted("'lxc.include': more than {} files", kMaxFiles), ELOOP,
                   "remove some of the includes", origin);
     }
+    const auto entries = entries_of(path, origin);
     open_.push_back(path);
-    add(entries_of(path, origin));
+    add(entries);
     open_.pop_back();
   }
 
@@ -80,7 +92,10 @@ class Expansion {
       if (own && error.error_number() == ENOENT) return std::move(*own);
       throw error.with_context("lxc.include").with_origin(origin);
     }
-    auto file = read_lxc_file(text, path);
+    auto file = read_lxc_file(text, path, sources_.on_error ? MalformedLines::keep : MalformedLines::refuse);
+    for (const auto& line : file.malformed) {
+      sources_.on_error({line.value, "", line.origin}, malformed_line(line));
+    }
     report(file.foreign);
     return std::move(file.entries);
   }

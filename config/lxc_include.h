@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "config/container_config.h"
 #include "config/diagnostic.h"
 
@@ -19,6 +20,9 @@ struct IncludeSources {
   std::function<std::optional<std::vector<std::string>>(const std::string& path)> list_directory;
   // Take Hutch's own equivalent of LXC's files even where LXC is installed.
   bool prefer_built_in = false;
+  // Called instead of throwing, with the line that cannot be used: an include, or, in an included file, one
+  // without '=' (its text is the key). The rest is read on. Unset: errors are thrown.
+  std::function<void(const RawEntry& entry, const Error& error)> on_error = {};
 };
 
 // `entries` with every `lxc.include` replaced by the entries of the file it names, whose origins are that

@@ -3,13 +3,18 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "config/formats/foreign_lines.h"
 #include "config/formats/import.h"
 #include "config/lxc_file.h"
+#include "config/options.h"
 
 // Which format a text is in.
 namespace hutch::config {
 
 namespace {
+
+// As editors of other systems begin a file.
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // No container file is near this.
 constexpr std::size_t kMaxSize = 1U << 20;
@@ -37,12 +42,15 @@ bool is_option_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-// "memory: 512", "lxc.cap.drop: x", "[snapshot]" in column 1.
+// "memory: 512", "lxc.cap.drop: x", "[pve:pending]" in column 1. Other words before a colon, and other
+// headers, are found in files of all kinds.
 bool is_pve_line(std::string_view line) {
-  if (line.starts_with('[')) return trim(line).ends_with(']');
+  if (line.starts_with('[')) return to_lower(trim(line)) == "[pve:pending]";
   const auto name_end = std::find_if_not(
       line.begin(), line.end(), [](char c) { return is_option_character(c) || c == '.' || c == '-'; });
-  return name_end != line.begin() && name_end != line.end() && *name_end == ':';
+  if (name_end == line.begin() || name_end == line.end() || *name_end != ':') return false;
+  const std::string_view name(line.data(), static_cast<std::size_t>(name_end - line.begin()));
+  return name.starts_with("lxc.") || find_option(name) != nullptr;
 }
 
 // LXC 0.1 knew these, and a container root named lxc.chroot; later versions call that lxc.rootfs.
@@ -102,23 +110,33 @@ Format detect_format(std::string_view text, const std::string& source) {
   if (text.size() > kMaxSize) fail("is larger than any container file (1 MiB)");
   if (trim(text).empty()) fail("is empty");
   if (text.find('\0') != std::string_view::npos) fail("is a binary file");
-  // A byte order mark, as editors of other systems write it.
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (trim(text).front() == '<') return Format::libvirt;
   const auto counts = count_lines(text);
   if (counts.early_pve) return Format::early_pve;
-  // A CT config may have lines of both forms, an LXC file only its own.
+  // A CT config may have lines of both forms, an LXC file only its own, and notes of any kind.
   if (counts.pve > 0) return Format::pve;
   if (counts.lxc == 0) fail("is no container file: there is no line of any format that is known here");
   return counts.chroot || counts.lxc01 == counts.lxc ? Format::lxc01 : Format::lxc;
 }
 
-Imported import_config(Format format, std::string_view text, const std::string& source, std::uint32_t vmid,
-                       const ImportSources& sources) {
-  if (text.size() > kMaxSize) {
-    throw Error(formatted("'{}' is larger than any container file (1 MiB)", source), EFBIG, std::string(kUse),
-                {source, 0});
-  }
+void check_format(Format format, std::string_view text, const std::string& source) {
+  const auto detected = detect_format(text, source);
+  const auto fail = [&](std::string_view what) {
+    throw Error(formatted("'{}' {}; it looks like '{}'", source, what, format_name(detected)), 0,
+                formatted("leave --format out, or give --format {}", format_name(detected)), {source, 0});
+  };
+  if (format == Format::libvirt && detected != Format::libvirt) fail("is no XML");
+  if (format != Format::libvirt && detected == Format::libvirt) fail("is XML");
+  const bool needs_lxc_lines = format != Format::libvirt && format != Format::pve;
+  if (needs_lxc_lines && count_lines(text).lxc == 0)
+    fail(formatted("has no line of the format '{}'", format_name(format)));
+}
+
+namespace {
+
+Imported read_format(Format format, std::string_view text, const std::string& source, std::uint32_t vmid,
+                     const ImportSources& sources) {
   switch (format) {
     case Format::pve: return import_pve(text, source, vmid);
     case Format::lxc: return import_lxc(text, source, vmid, sources);
@@ -129,10 +147,30 @@ Imported import_config(Format format, std::string_view text, const std::string& 
   throw Error("no such format", EINVAL);
 }
 
+}  // namespace
+
+Imported import_config(Format format, std::string_view text, const std::string& source, std::uint32_t vmid,
+                       const ImportSources& sources) {
+  if (text.size() > kMaxSize) {
+    throw Error(formatted("'{}' is larger than any container file (1 MiB)", source), EFBIG, std::string(kUse),
+                {source, 0});
+  }
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  auto imported = read_format(format, text, source, vmid, sources);
+  // A CT config is carried over line by line, as it is.
+  if (format != Format::pve) drop_bad_lines(imported);
+  point_out_programs(imported);
+  sort_diagnostics(imported);
+  return imported;
+}
+
 Imported import_pve(std::string_view text, const std::string& source, std::uint32_t vmid) {
   Imported imported;
   imported.config = read_config(text, source, vmid, imported.diagnostics);
   imported.config.digest.clear();
+  // Every line is in the result: what is not understood, too, and it has no more effect than where it came
+  // from.
+  for (auto& diagnostic : imported.diagnostics) diagnostic.severity = Diagnostic::Severity::warning;
   return imported;
 }
 

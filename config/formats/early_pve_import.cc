@@ -27,14 +27,16 @@ struct Interface {
   Origin origin;
   NetOption net;
   std::optional<std::uint32_t> index;
-  bool is_empty = false;  // `lxc.network.type = empty`: there is no interface
+  bool is_empty = false;     // `lxc.network.type = empty`: there is no interface
+  bool is_untagged = false;  // its tag cannot be used: it must not be in a network that it was kept out of
+  bool is_lost = false;      // its type cannot be used
 };
 
 // The main section or a snapshot. Limits are spread over several lines.
 class SectionReader {
  public:
-  SectionReader(Section& section, std::string source, Diagnostics& diagnostics)
-      : section_(section), source_(std::move(source)), diagnostics_(diagnostics) {}
+  SectionReader(Section& section, std::string source, Imported& imported)
+      : section_(section), source_(std::move(source)), imported_(imported) {}
 
   void add(const RawEntry& entry);
   void finish();
@@ -43,28 +45,20 @@ class SectionReader {
   struct Row {
     std::string_view key;
     void (SectionReader::*apply)(const RawEntry& entry);
+    bool is_list = false;
   };
   static const Row kRows[];
 
+  void lose(const RawEntry& entry, std::string message) {
+    lose_line(imported_, entry.key, entry.origin, std::move(message));
+  }
+  void lose_value(const RawEntry& entry, std::string_view expects) {
+    lose(entry, formatted("'{}': '{}' is not {}", entry.key, entry.value, expects));
+  }
   void set(std::string_view option, const std::string& value, const RawEntry& entry) {
     auto check = check_file_value(option, value);
-    if (!check.ok()) {
-      throw Error(formatted("'{}': {}", entry.key, check.reason), 0, "correct the value", entry.origin);
-    }
+    if (!check.ok()) return lose(entry, formatted("'{}': {}", entry.key, check.reason));
     section_.set(option, std::move(*check.value), entry.origin);
-  }
-  // Scalars may be given once.
-  void check_once(const RawEntry& entry) {
-    constexpr std::string_view kLists[] = {
-        "lxc.include",    "lxc.mount", "lxc.id_map", "lxc.cgroup.devices.deny", "lxc.cgroup.devices.allow",
-        "lxc.mount.entry"};
-    if (entry.key.starts_with("lxc.network.") || entry.key.starts_with("pve.network.") ||
-        std::find(std::begin(kLists), std::end(kLists), entry.key) != std::end(kLists)) {
-      return;
-    }
-    if (!seen_.insert(entry.key).second) {
-      throw Error(formatted("'{}' is given twice", entry.key), 0, "remove one of the lines", entry.origin);
-    }
   }
 
   template <const char* kOption>
@@ -84,14 +78,15 @@ class SectionReader {
   void period(const RawEntry& entry) { period_ = entry; }
   void generated(const RawEntry&) {}
   void snapshot_state(const RawEntry& entry) {
-    if (entry.value != "prepare" && entry.value != "delete") bad_value(entry, "prepare or delete");
+    if (entry.value != "prepare" && entry.value != "delete") return lose_value(entry, "prepare or delete");
     section_.snapstate = entry.value;
   }
 
   void interface_line(const RawEntry& entry);
   void interface_setting(Interface& interface, const RawEntry& entry, std::string_view name);
-  void host_name_of(Interface& interface, const RawEntry& entry) const;
+  void host_name_of(Interface& interface, const RawEntry& entry);
 
+  std::optional<std::uint64_t> bytes_of(const RawEntry& entry);
   void finish_rootfs();
   void finish_memory();
   void finish_cpu();
@@ -99,7 +94,7 @@ class SectionReader {
 
   Section& section_;
   std::string source_;
-  Diagnostics& diagnostics_;
+  Imported& imported_;
   std::set<std::string> seen_;
   std::vector<RawEntry> rest_;
   std::vector<Interface> interfaces_;
@@ -123,7 +118,7 @@ const SectionReader::Row SectionReader::kRows[] = {
     {"lxc.cgroup.cpu.shares", &SectionReader::copy<kCpuunits>},
     {"lxc.cgroup.memory.limit_in_bytes", &SectionReader::memory},
     {"lxc.cgroup.memory.memsw.limit_in_bytes", &SectionReader::memory_and_swap},
-    {"lxc.include", &SectionReader::include},
+    {"lxc.include", &SectionReader::include, true},
     // Written anew at every start.
     {"lxc.rootfs", &SectionReader::generated},
     {"lxc.tty", &SectionReader::copy<kTty>},
@@ -143,17 +138,17 @@ const SectionReader::Row SectionReader::kRows[] = {
 };
 
 void SectionReader::add(const RawEntry& entry) {
-  check_once(entry);
   if (entry.key.starts_with("lxc.network.") || entry.key.starts_with("pve.network."))
     return interface_line(entry);
   const auto* row =
       std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.key == entry.key; });
-  if (row != std::end(kRows)) return (this->*row->apply)(entry);
-  if (entry.key.starts_with("pve.")) {
-    throw Error(formatted("unknown key '{}'", entry.key), 0, "correct its name, or remove the line",
-                entry.origin);
+  if (row == std::end(kRows)) {
+    rest_.push_back(entry);
+  } else if (row->is_list || seen_.insert(entry.key).second) {
+    (this->*row->apply)(entry);
+  } else {
+    lose(entry, formatted("'{}' is given twice; the first line counts", entry.key));
   }
-  rest_.push_back(entry);
 }
 
 void SectionReader::include(const RawEntry& entry) {
@@ -173,7 +168,7 @@ void SectionReader::arch(const RawEntry& entry) {
   constexpr std::string_view k32Bit[] = {"i386", "x86", "i686"};
   const bool is_32bit = std::find(std::begin(k32Bit), std::end(k32Bit), entry.value) != std::end(k32Bit);
   if (!is_32bit && entry.value != "x86_64" && entry.value != "amd64")
-    bad_value(entry, "one of i386 and amd64");
+    return lose_value(entry, "one of i386 and amd64");
   set("arch", is_32bit ? "i386" : "amd64", entry);
 }
 
@@ -190,26 +185,26 @@ void SectionReader::list(const RawEntry& entry) {
 void SectionReader::interface_line(const RawEntry& entry) {
   const auto name = std::string_view(entry.key).substr(12);  // both prefixes have this length
   if (entry.key == "lxc.network.type") {
-    if (entry.value != "veth" && entry.value != "empty") bad_value(entry, "veth or empty");
     interfaces_.push_back({.origin = entry.origin, .is_empty = entry.value == "empty"});
     interfaces_.back().net.type = "veth";
+    interfaces_.back().is_lost = entry.value != "veth" && entry.value != "empty";
+    if (interfaces_.back().is_lost) lose_value(entry, "veth or empty");
     return;
   }
-  if (interfaces_.empty()) {
-    throw Error(formatted("'{}' before any 'lxc.network.type'", entry.key), 0,
-                "begin each interface with its lxc.network.type", entry.origin);
-  }
+  if (interfaces_.empty())
+    return lose(entry, formatted("'{}' stands before any 'lxc.network.type'", entry.key));
+  if (interfaces_.back().is_lost)
+    return lose(entry, formatted("'{}' belongs to an interface that is not carried over", entry.key));
   if (entry.key == "lxc.network.veth.pair") return host_name_of(interfaces_.back(), entry);
   interface_setting(interfaces_.back(), entry, name);
 }
 
 void SectionReader::interface_setting(Interface& interface, const RawEntry& entry, std::string_view name) {
-  auto& net = interface.net;
-  const auto number = [&]() -> std::uint32_t {
-    const auto value = parse_unsigned(entry.value);
-    if (!value || *value > 65535) bad_value(entry, "a number from 0 to 65535");
-    return static_cast<std::uint32_t>(*value);
-  };
+  // With the bad one of its settings the interface would be lost.
+  NetOption net = interface.net;
+  const auto number = parse_unsigned(entry.value);
+  const bool is_number = number && *number <= 65535;
+  const auto small = is_number ? static_cast<std::uint32_t>(*number) : 0U;
   struct Text {
     std::string_view key;
     std::string NetOption::*field;
@@ -219,52 +214,55 @@ void SectionReader::interface_setting(Interface& interface, const RawEntry& entr
       {"pve.network.bridge", &NetOption::bridge}, {"pve.network.ip", &NetOption::ip},
       {"pve.network.gw", &NetOption::gw},         {"pve.network.ip6", &NetOption::ip6},
       {"pve.network.gw6", &NetOption::gw6}};
-  for (const auto& row : kTexts) {
-    if (row.key == entry.key) {
-      net.*row.field = entry.value;
-      return;
-    }
+  const auto* text = std::find_if(std::begin(kTexts), std::end(kTexts),
+                                  [&entry](const Text& row) { return row.key == entry.key; });
+  const bool is_text = text != std::end(kTexts);
+  if (!is_text && entry.key != "lxc.network.mtu" && entry.key != "pve.network.tag" &&
+      entry.key != "pve.network.firewall") {
+    return lose(entry, formatted("'{}': net[n] has nothing for '{}'", entry.key, name));
   }
-  if (entry.key == "lxc.network.mtu") {
-    net.mtu = number();
-  } else if (entry.key == "pve.network.tag") {
-    net.tag = number();
-  } else if (entry.key == "pve.network.firewall") {
-    net.firewall = number() != 0;
-  } else {
-    diagnostics_.push_back({Diagnostic::Severity::error,
-                            formatted("'{}': net[n] has nothing for '{}'", entry.key, name), entry.origin});
+  if (!is_text && !is_number) {
+    interface.is_untagged = interface.is_untagged || entry.key == "pve.network.tag";
+    return lose_value(entry, "a number from 0 to 65535");
   }
+  if (is_text) net.*text->field = entry.value;
+  if (entry.key == "lxc.network.mtu") net.mtu = small;
+  if (entry.key == "pve.network.tag") net.tag = small;
+  if (entry.key == "pve.network.firewall") net.firewall = small != 0;
+  if (const auto reason = net_complaint(net)) {
+    interface.is_untagged = interface.is_untagged || entry.key == "pve.network.tag";
+    return lose(entry, formatted("'{}': {}", entry.key, *reason));
+  }
+  interface.net = std::move(net);
 }
 
 // veth<CTID>.<N>
-void SectionReader::host_name_of(Interface& interface, const RawEntry& entry) const {
+void SectionReader::host_name_of(Interface& interface, const RawEntry& entry) {
   const std::string_view name = entry.value;
   const auto dot = name.find('.');
   const auto ctid =
       name.starts_with("veth") && dot != name.npos ? parse_unsigned(name.substr(4, dot - 4)) : std::nullopt;
   const auto index = dot == name.npos ? std::nullopt : parse_unsigned(name.substr(dot + 1));
-  if (!ctid || !index || *index > 31) bad_value(entry, "of the form veth<CTID>.<0 to 31>");
+  if (!ctid || !index || *index > 31) return lose_value(entry, "of the form veth<CTID>.<0 to 31>");
   for (const auto& other : interfaces_) {
-    if (&other != &interface && other.index == *index)
-      bad_value(entry, formatted("an index of its own: {} is taken by {}", *index, other.origin.text()));
+    if (&other == &interface || other.index != *index) continue;
+    return lose_value(entry,
+                      formatted("an index of its own: {} is taken by {}", *index, other.origin.text()));
   }
-  interface.index = static_cast<std::uint32_t>(*index);
   // The directory of the file, where the caller knows it, is the container's id.
   const auto slash = source_.rfind('/');
   const auto parent = slash == source_.npos ? std::string_view() : std::string_view(source_).substr(0, slash);
   const auto directory =
       parse_unsigned(parent.substr(parent.rfind('/') == parent.npos ? 0 : parent.rfind('/') + 1));
   if (directory && *directory != *ctid)
-    bad_value(entry, formatted("an interface of container {}", *directory));
+    return lose_value(entry, formatted("an interface of container {}", *directory));
+  interface.index = static_cast<std::uint32_t>(*index);
 }
 
 void SectionReader::finish_rootfs() {
   if (!volume_) {
     if (disk_size_) {
-      diagnostics_.push_back({Diagnostic::Severity::error,
-                              "'pve.disksize': there is no volume (pve.volid) of that size",
-                              disk_size_->origin});
+      lose(*disk_size_, "'pve.disksize': there is no volume (pve.volid) of that size");
     }
     return;
   }
@@ -272,52 +270,71 @@ void SectionReader::finish_rootfs() {
   rootfs.volume = volume_->value;
   if (disk_size_) {
     const auto gibibytes = parse_double(disk_size_->value);
-    if (!gibibytes || *gibibytes < 0 || *gibibytes > 1e9) bad_value(*disk_size_, "a size in GiB");
-    rootfs.size = static_cast<std::uint64_t>(std::floor(*gibibytes * 1024)) * kMebibyte;
+    if (gibibytes && *gibibytes >= 0 && *gibibytes <= 1e9) {
+      rootfs.size = static_cast<std::uint64_t>(std::floor(*gibibytes * 1024)) * kMebibyte;
+    } else {
+      lose_value(*disk_size_, "a size in GiB");
+    }
   }
   set("rootfs", print_rootfs(rootfs), *volume_);
 }
 
-std::uint64_t bytes_or_fail(const RawEntry& entry) {
-  const auto bytes = v1_bytes(entry);
-  if (!bytes) bad_value(entry, "a limit in bytes");
-  return *bytes;
+// Nothing after telling why.
+std::optional<std::uint64_t> SectionReader::bytes_of(const RawEntry& entry) {
+  try {
+    if (const auto bytes = v1_bytes(entry)) return bytes;
+    lose_value(entry, "a limit in bytes");
+  } catch (const Error& error) {
+    lose(entry, reason_of(error));
+  }
+  return std::nullopt;
 }
 
 void SectionReader::finish_memory() {
-  const auto memory = memory_ ? bytes_or_fail(*memory_) : std::uint64_t{512} * kMebibyte;
-  if (memory_) set("memory", std::to_string(memory / kMebibyte), *memory_);
-  if (!memory_and_swap_) return;
-  const auto both = bytes_or_fail(*memory_and_swap_);
-  if (both < memory)
-    bad_value(*memory_and_swap_, formatted("at least the limit of memory alone, {} bytes", memory));
-  set("swap", std::to_string((both - memory) / kMebibyte), *memory_and_swap_);
+  const auto memory = memory_ ? bytes_of(*memory_) : std::uint64_t{512} * kMebibyte;
+  if (memory_ && memory) set("memory", std::to_string(*memory / kMebibyte), *memory_);
+  const auto both = memory_and_swap_ ? bytes_of(*memory_and_swap_) : std::nullopt;
+  if (!both) return;
+  if (!memory) {
+    lose(*memory_and_swap_, formatted("'{}' needs the limit of memory alone", memory_and_swap_->key));
+  } else if (*both < *memory) {
+    lose_value(*memory_and_swap_, formatted("at least the limit of memory alone, {} bytes", *memory));
+  } else {
+    set("swap", std::to_string((*both - *memory) / kMebibyte), *memory_and_swap_);
+  }
 }
 
 void SectionReader::finish_cpu() {
   if (!section_.has("cpuunits")) section_.set("cpuunits", "1024", default_origin());
+  section_.set("cpulimit", "0", default_origin());
   // -1: no limit.
-  if (!quota_ || quota_->value == "-1") {
-    section_.set("cpulimit", "0", quota_ ? quota_->origin : default_origin());
-    return;
-  }
+  if (!quota_) return;
+  if (quota_->value == "-1") return section_.set("cpulimit", "0", quota_->origin);
   const auto quota = parse_unsigned(quota_->value);
   const auto period = period_ ? parse_unsigned(period_->value) : std::uint64_t{100000};
-  if (!quota) bad_value(*quota_, "a number of microseconds");
-  if (!period || *period == 0) bad_value(*period_, "a number of microseconds");
+  const bool good_period = period && *period != 0;
+  if (!good_period) lose_value(*period_, "a number of microseconds");
+  if (!quota) return lose_value(*quota_, "a number of microseconds");
+  if (!good_period) return lose(*quota_, formatted("'{}' needs its period", quota_->key));
   set("cpulimit", formatted("{:.6g}", static_cast<double>(*quota) / static_cast<double>(*period)), *quota_);
 }
 
 void SectionReader::finish_interfaces() {
   for (auto& interface : interfaces_) {
-    if (interface.is_empty) continue;
+    if (interface.is_empty || interface.is_lost) continue;
+    const RawEntry entry{"lxc.network.type", "veth", interface.origin};
     if (!interface.index) {
-      throw Error("an interface without 'lxc.network.veth.pair'", 0,
-                  "the line 'lxc.network.veth.pair = veth<CTID>.<N>' says which net<N> it is",
-                  interface.origin);
+      lose(entry,
+           "the interface has no usable line 'lxc.network.veth.pair = veth<CTID>.<N>', which says which "
+           "net<N> it is; none of its lines is carried over");
+      continue;
     }
     if (interface.net.name.empty()) interface.net.name = formatted("eth{}", *interface.index);
-    const RawEntry entry{"lxc.network.type", "veth", interface.origin};
+    if (interface.is_untagged) {
+      interface.net.bridge.clear();
+      remark(imported_, interface.origin,
+             formatted("net{} is in no bridge, because its VLAN tag is not carried over", *interface.index));
+    }
     set(formatted("net{}", *interface.index), print_net(interface.net), entry);
   }
 }
@@ -327,9 +344,7 @@ void SectionReader::finish() {
   finish_memory();
   finish_cpu();
   finish_interfaces();
-  check_keys(rest_);
-  auto current = to_current_names(rest_, 0, &diagnostics_);
-  for (auto& entry : to_cgroup_v2(std::move(current), {}, diagnostics_)) {
+  for (auto& entry : current_lines(std::move(rest_), imported_)) {
     entry.value = quoted_value(entry.value);
     section_.raw.push_back(std::move(entry));
   }
@@ -338,54 +353,62 @@ void SectionReader::finish() {
 // The entries of every section, by snapshot name; "" is the main one.
 class Sections {
  public:
-  explicit Sections(std::vector<RawEntry> entries) {
+  Sections(std::vector<RawEntry> entries, Imported& imported) : imported_(imported) {
     for (auto& entry : entries) {
       const bool in_snapshot = entry.key.starts_with("snap.");
       if (in_snapshot) entry.key.erase(0, 5);
       if (entry.key == "pve.snapname") {
         open(entry);
+      } else if (!in_snapshot) {
+        sections_[""].push_back(std::move(entry));
+      } else if (name_.empty()) {
+        lose(entry,
+             formatted("'snap.{}' belongs to no snapshot (pve.snapname) that is carried over", entry.key));
       } else {
-        if (in_snapshot && name_.empty()) {
-          throw Error(formatted("'snap.{}' before any 'pve.snapname'", entry.key), 0,
-                      "begin each snapshot with its pve.snapname", entry.origin);
-        }
-        sections_[in_snapshot ? name_ : std::string()].push_back(std::move(entry));
+        sections_[name_].push_back(std::move(entry));
       }
     }
   }
   const std::map<std::string, std::vector<RawEntry>>& all() const { return sections_; }
 
  private:
-  void open(const RawEntry& entry) {
-    // "pve:pending" would be none, either.
-    if (const auto check = check_file_value("parent", entry.value); entry.value.empty() || !check.ok()) {
-      throw Error(formatted("'{}': '{}' is no name of a snapshot", entry.key, entry.value), 0,
-                  "correct the name", entry.origin);
-    }
-    name_ = entry.value;
-    if (!sections_.try_emplace(name_).second) {
-      throw Error(formatted("a second snapshot '{}'", name_), 0, "remove one of them", entry.origin);
-    }
+  // Nobody starts a snapshot: what it confines is no protection.
+  void lose(const RawEntry& entry, std::string message) {
+    lose_harmless_line(imported_, entry.origin, std::move(message));
   }
 
+  void open(const RawEntry& entry) {
+    name_.clear();
+    // "pve:pending" would be none, either.
+    if (const auto check = check_file_value("parent", entry.value); entry.value.empty() || !check.ok())
+      return lose(entry, formatted("'{}': '{}' is no name of a snapshot", entry.key, entry.value));
+    if (!sections_.try_emplace(entry.value).second)
+      return lose(entry, formatted("'{}': a second snapshot '{}'", entry.key, entry.value));
+    name_ = entry.value;
+  }
+
+  Imported& imported_;
   std::map<std::string, std::vector<RawEntry>> sections_{{"", {}}};
   std::string name_;
 };
 
+bool is_setting(std::string_view line) {
+  return line.starts_with("lxc.") || line.starts_with("pve.") || line.starts_with("snap.");
+}
+
 std::vector<RawEntry> all_entries(std::string_view text, const std::string& source, Imported& imported) {
   std::vector<RawEntry> entries;
   for (const auto& line : lxc_lines(text)) {
-    const Origin origin{source, line.number};
+    const Located<std::string> located{std::string(trim(line.text)), {source, line.number}};
     if (line.text.front() == '#') {
       imported.config.main.description += std::string(line.text.substr(1)) + "\n";
-      continue;
+    } else if (!is_setting(line.text)) {
+      keep_foreign_line(imported, located);
+    } else if (const auto pair = split_lxc_line(line.text)) {
+      entries.push_back({std::string(pair->key), std::string(pair->value), located.origin});
+    } else {
+      lose_line(imported, located.value, located.origin, reason_of(malformed_line(located)));
     }
-    const auto pair = split_lxc_line(line.text);
-    if (!pair || pair->key.find('.') == std::string_view::npos) {
-      throw Error(formatted("'{}' is not of the form <key> = <value>", trim(line.text)), 0,
-                  "correct or remove the line", origin);
-    }
-    entries.push_back({std::string(pair->key), std::string(pair->value), origin});
   }
   return entries;
 }
@@ -396,10 +419,10 @@ Imported import_early_pve(std::string_view text, const std::string& source, std:
   Imported imported;
   imported.config.vmid = vmid;
   imported.config.path = source;
-  const Sections sections(all_entries(text, source, imported));
+  const Sections sections(all_entries(text, source, imported), imported);
   for (const auto& [name, entries] : sections.all()) {
     auto& section = name.empty() ? imported.config.main : imported.config.snapshots[name];
-    SectionReader reader(section, source, imported.diagnostics);
+    SectionReader reader(section, source, imported);
     for (const auto& entry : entries) reader.add(entry);
     reader.finish();
     if (!section.has("ostype")) section.set("ostype", "unmanaged", default_origin());

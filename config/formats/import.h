@@ -29,6 +29,9 @@ std::string_view format_name(Format format);
 std::optional<Format> find_format(std::string_view name);
 // By content. Throws Error with `source` as origin for a text that is none of them: empty, binary, other XML.
 Format detect_format(std::string_view text, const std::string& source);
+// For a format that somebody has named: throws Error for a text that cannot be in it, with what it looks
+// like.
+void check_format(Format format, std::string_view text, const std::string& source);
 
 // What importing may ask of the host. Every function may be unset: then there are no files.
 struct ImportSources {
@@ -43,12 +46,24 @@ struct Imported {
   // Without digest. `ostype` has default_origin() when nothing in the source names it, and no option
   // `rootfs` (and no `lxc.rootfs.path`) is set when the source has no root file system of its own.
   ContainerConfig config;
-  // Errors: a line that was not carried over, and why. Warnings: carried over, but worth knowing.
+  // Errors: a line that was not carried over, and why. Warnings: carried over, but worth knowing; among these
+  // is every line that makes a start run a program.
   Diagnostics diagnostics;
+  // Lines that say what the container may do (capabilities, ids, policies, an include that may have such
+  // lines) and that are not in `config`, nor anything else that keeps the container from starting: with one
+  // of these the container would be less confined than its file says, so `config` must not be used. They are
+  // among the diagnostics, too.
+  std::vector<Origin> lost_protection;
+  // Lines with a value that no start takes, and that are carried over nevertheless. Among the diagnostics,
+  // too.
+  std::vector<Origin> unusable;
 };
 
-// `source` goes into the origins: the path. Throws Error with the line for a text that its own program would
-// not read (`lxc.foo` without '=', XML that is cut off).
+// A line that cannot be used is told, and the rest is carried over. A line that says what the container may
+// do, and whose value cannot be used, is carried over as it is: no start takes it.
+//
+// `source` goes into the origins: the path. Throws Error for a text that is no container at all (XML that is
+// cut off, or is something else) or is larger than 1 MiB.
 Imported import_config(Format format, std::string_view text, const std::string& source, std::uint32_t vmid,
                        const ImportSources& sources);
 

@@ -52,22 +52,25 @@ void read_network(LibvirtDraft& draft, const pugi::xml_node& node) {
   if (!servers.empty()) draft.set("nameserver", join(servers, " "), server_nodes.front());
   const auto ip = node.child("ip");
   if (!ip) return;
+  const auto prefix = prefix_of(attribute(ip, "netmask"));
+  if (!prefix) draft.bad(ip, attribute(ip, "netmask"), "a netmask");
   const auto index = draft.interfaces++;
   NetOption net;
   net.type = "veth";
   net.name = formatted("eth{}", index);
   net.host_managed = true;
-  const auto prefix = prefix_of(attribute(ip, "netmask"));
-  if (!prefix) draft.bad(ip, attribute(ip, "netmask"), "a netmask");
   net.ip = formatted("{}/{}", attribute(ip, "address"), *prefix);
-  for (const auto& gateway : descendants(node, "gateway")) net.gw = address_of(gateway);
-  const auto text = print_net(net);
-  try {
-    parse_net(text);
-  } catch (const Error& error) {
-    throw Error(formatted("<network>: {}", error.action()), 0, "correct the value", draft.origin(node));
+  if (const auto complaint = net_complaint(net)) return draft.not_carried(ip, *complaint);
+  for (const auto& gateway : descendants(node, "gateway")) {
+    NetOption with = net;
+    with.gw = address_of(gateway);
+    if (const auto complaint = net_complaint(with)) {
+      draft.not_carried(gateway, *complaint);
+    } else {
+      net = std::move(with);
+    }
   }
-  draft.set(formatted("net{}", index), text, node);
+  draft.set(formatted("net{}", index), print_net(net), node);
   draft.lxc.remark(draft.origin(node),
                    formatted("the proposal named no bridge: add bridge=<name> to net{}", index));
 }
@@ -107,8 +110,9 @@ constexpr ElementRow kElements[] = {
 // The settings may stand in an element of their own.
 void read_container(LibvirtDraft& draft, const pugi::xml_node& node) {
   for (const auto& child : node.children()) {
-    if (std::string_view(child.name()) == "container")
-      draft.bad(child, "", "allowed inside another <container>");
+    if (std::string_view(child.name()) == "container") {
+      return draft.not_carried(node, "a <container> inside another is not allowed");
+    }
   }
   read_children(draft, node, kElements, std::size(kElements));
 }

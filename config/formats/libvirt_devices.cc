@@ -14,15 +14,23 @@ namespace {
 
 void ignore(LibvirtDraft&, const pugi::xml_node&) {}
 
-std::string below_root(std::string_view path) {
-  while (path.starts_with('/')) path.remove_prefix(1);
-  return fstab_field(path);
+// "/a//b" -> "a/b", as a field of an fstab line. Throws Error for a path that leads out of the root.
+std::string below_root(const LibvirtDraft& draft, const pugi::xml_node& node, const std::string& path) {
+  std::vector<std::string> parts;
+  for (const auto part : split(path, '/')) {
+    if (part == "..") draft.bad(node, path, "a path without '..'");
+    if (!part.empty() && part != ".") parts.emplace_back(part);
+  }
+  return fstab_field(join(parts, "/"));
 }
 
 void add_entry(LibvirtDraft& draft, const pugi::xml_node& node, const std::string& source,
                const std::string& target, std::string_view type, std::string options) {
   if (node.child("readonly")) options += ",ro";
-  draft.put("lxc.mount.entry", formatted("{} {} {} {} 0 0", source, below_root(target), type, options), node);
+  draft.put(
+      "lxc.mount.entry",
+      formatted("{} {} {} {} 0 0", source, below_root(draft, node.child("target"), target), type, options),
+      node);
 }
 
 void read_root(LibvirtDraft& draft, const pugi::xml_node& node, const std::string& type,
@@ -43,6 +51,7 @@ void read_ram(LibvirtDraft& draft, const pugi::xml_node& node, const std::string
   const auto source = node.child("source");
   auto unit = attribute(source, "units");
   if (unit.empty()) unit = attribute(source, "unit");
+  if (!source) return draft.not_carried(node, "a <source usage='...'/> with its size is missing");
   const auto bytes = libvirt_bytes(draft, source, attribute(source, "usage"), unit);
   add_entry(draft, node, "tmpfs", target, "tmpfs",
             bytes ? formatted("create=dir,size={}", *bytes) : std::string("create=dir"));
@@ -85,6 +94,12 @@ void read_host_device(LibvirtDraft& draft, const pugi::xml_node& node) {
   }
 }
 
+// Also "//" and "/.": the same directory.
+bool is_root(const std::string& target) {
+  const auto parts = split(target, '/');
+  return std::all_of(parts.begin(), parts.end(), [](auto part) { return part.empty() || part == "."; });
+}
+
 constexpr ElementRow kDevices[] = {
     // Its own terminal; every container has one.
     {"console", read_console},
@@ -111,14 +126,15 @@ void read_filesystem(LibvirtDraft& draft, const pugi::xml_node& node) {
   for (const char* limit : {"space_hard_limit", "space_soft_limit"}) {
     if (const auto child = node.child(limit)) draft.not_carried(child, "a bound directory cannot be limited");
   }
-  if (target == "/") return read_root(draft, node, type, source);
+  if (is_root(target)) return read_root(draft, node, type, source);
   if (type == "ram") return read_ram(draft, node, target);
   if (type == "mount" && source.starts_with('/')) {
     return add_entry(draft, node, fstab_field(source), target, "none", "bind,create=dir");
   }
   // A directory of the container's own.
   if (type == "bind")
-    return add_entry(draft, node, below_root(source), target, "none", "bind,relative,create=dir");
+    return add_entry(draft, node, below_root(draft, source_node, source), target, "none",
+                     "bind,relative,create=dir");
   draft.not_carried(node, formatted("a file system of type '{}' has no counterpart beside the root", type));
 }
 

@@ -41,7 +41,7 @@ void read_init_id(LibvirtDraft& draft, const pugi::xml_node& node, const char* k
   std::string text = text_of(node);
   if (text.starts_with('+')) text.erase(0, 1);
   if (text == "root") text = "0";
-  if (!parse_unsigned(text)) return draft.not_carried(node, "only numbers and root are taken");
+  // Kept as it is, and so no start takes it: without the line init would run as root.
   draft.put(key, text, node);
 }
 
@@ -49,6 +49,7 @@ constexpr ElementRow kOs[] = {
     {"bootmenu", ignore},
     {"init",
      [](LibvirtDraft& draft, const pugi::xml_node& node) {
+       if (text_of(node).empty()) return draft.not_carried(node, "it is empty; /sbin/init is started");
        std::string command = quoted_word(text_of(node));
        for (const auto& argument : node.parent().children("initarg")) {
          command += " " + quoted_word(argument.child_value());
@@ -77,11 +78,15 @@ void read_id_map(LibvirtDraft& draft, const pugi::xml_node& node) {
       draft.not_carried(line, "an id map has uid and gid");
       continue;
     }
-    const auto number = [&](const char* which) { return draft.number(line, attribute(line, which)); };
-    draft.put("lxc.idmap",
-              formatted("{} {} {} {}", name == "uid" ? "u" : "g", number("start"), number("target"),
-                        number("count")),
-              line);
+    // What is no number is kept, in one word, and so no start takes it: without a map root is the host's.
+    const auto word = [&](const char* which) {
+      const auto text = attribute(line, which);
+      return parse_unsigned(text) ? text : formatted("'{}'", text);
+    };
+    draft.put(
+        "lxc.idmap",
+        formatted("{} {} {} {}", name == "uid" ? "u" : "g", word("start"), word("target"), word("count")),
+        line);
   }
 }
 
@@ -99,7 +104,8 @@ Capabilities listed_capabilities(LibvirtDraft& draft, const pugi::xml_node& node
   for (const auto& child : node.children()) {
     if (child.type() != pugi::node_element) continue;
     const auto state = attribute(child, "state");
-    if (state != "on" && state != "off") draft.bad(child, state, "on or off");
+    if (state != "on" && state != "off")
+      draft.not_carried(child, formatted("'{}' is not on or off; taken as off", state));
     (state == "on" ? listed.on : listed.off).push_back(to_lower(child.name()));
   }
   return listed;
@@ -108,12 +114,13 @@ Capabilities listed_capabilities(LibvirtDraft& draft, const pugi::xml_node& node
 void read_capabilities(LibvirtDraft& draft, const pugi::xml_node& node) {
   const auto policy = attribute(node, "policy");
   auto listed = listed_capabilities(draft, node);
-  if (policy == "deny") {
+  const bool is_known = policy.empty() || policy == "default" || policy == "allow" || policy == "deny";
+  if (!is_known)
+    draft.not_carried(node, formatted("'{}' is not default, allow or deny; taken as deny", policy));
+  if (policy == "deny" || !is_known) {
     draft.put("lxc.cap.keep", listed.on.empty() ? "none" : join(listed.on, " "), node);
     return;
   }
-  if (!policy.empty() && policy != "default" && policy != "allow")
-    draft.bad(node, policy, "default, allow or deny");
   if (policy != "allow") {
     for (const auto name : kDroppedByDefault) {
       const auto says = [name](const std::string& text) { return text == name; };
@@ -173,7 +180,10 @@ void read_shared_namespaces(LibvirtDraft& draft, const pugi::xml_node& node) {
       continue;
     }
     const auto type = attribute(child, "type");
-    if (type != "netns" && type != "pid" && type != "name") draft.bad(child, type, "netns, pid or name");
+    if (type != "netns" && type != "pid" && type != "name") {
+      draft.not_carried(child, formatted("'{}' is not netns, pid or name", type));
+      continue;
+    }
     const auto value = attribute(child, "value");
     draft.put(formatted("lxc.namespace.share.{}", row->second),
               type == "netns" ? "/run/netns/" + value : value, child);
@@ -207,10 +217,7 @@ constexpr ElementRow kDomain[] = {
 
 void LibvirtDraft::set(std::string_view option, const std::string& value, const pugi::xml_node& node) {
   auto check = check_file_value(option, value);
-  if (!check.ok()) {
-    throw Error(formatted("<{}>: '{}': {}", node.name(), value, check.reason), 0, "correct the value",
-                origin(node));
-  }
+  if (!check.ok()) return not_carried(node, formatted("'{}': {}", value, check.reason));
   lxc.section.set(option, std::move(*check.value), origin(node));
 }
 
@@ -238,7 +245,7 @@ void read_children(LibvirtDraft& draft, const pugi::xml_node& parent, const Elem
     if (row == rows + count) {
       draft.not_carried(child, "it has no counterpart in a CT config");
     } else {
-      row->read(draft, child);
+      draft.attempt(child, [&] { row->read(draft, child); });
     }
   }
 }
@@ -250,7 +257,10 @@ void read_domain(LibvirtDraft& draft, const pugi::xml_node& domain) {
   }
   read_children(draft, domain, kDomain, std::size(kDomain));
   read_tuning(draft, domain);
-  const bool has_network = draft.interfaces > 0 || domain.child("features").child("privnet") ||
+  // One that is not carried over is no wish to share the host's network, either.
+  const auto devices = domain.child("devices");
+  const bool has_network = draft.interfaces > 0 || devices.child("interface") ||
+                           domain.child("features").child("privnet") ||
                            domain.child("lxc:namespace").child("lxc:sharenet");
   if (!has_network) {
     draft.put("lxc.net.0.type", "none", domain);
@@ -279,7 +289,7 @@ Imported import_libvirt(std::string_view text, const std::string& source, std::u
   imported.config.vmid = vmid;
   imported.config.path = source;
   auto& section = imported.config.main;
-  LxcDraft lxc{section, {}, sources, imported.diagnostics};
+  LxcDraft lxc{section, {}, sources, imported};
   LibvirtDraft draft{document, lxc};
   // Capabilities are told one by one; the other defaults of a CT are libvirt's, too.
   section.raw.push_back({"lxc.cap.drop", "", default_origin()});
@@ -290,8 +300,6 @@ Imported import_libvirt(std::string_view text, const std::string& source, std::u
     read_domain_of_2008(draft, domain);
   }
   finish_import(lxc);
-  std::stable_sort(imported.diagnostics.begin(), imported.diagnostics.end(),
-                   [](const Diagnostic& a, const Diagnostic& b) { return a.origin.line < b.origin.line; });
   return imported;
 }
 

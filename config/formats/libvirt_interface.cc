@@ -15,7 +15,9 @@ namespace {
 // The bridge of one of libvirt's networks, as its own file says.
 std::string bridge_of_network(LibvirtDraft& draft, const pugi::xml_node& node, const std::string& network) {
   if (network.empty() || network.find('/') != std::string::npos) {
-    draft.bad(node, network, "the name of a network");
+    draft.not_carried(node,
+                      formatted("'{}' is not the name of a network; the interface is in no bridge", network));
+    return {};
   }
   const std::string path = formatted("/etc/libvirt/qemu/networks/{}.xml", network);
   try {
@@ -26,7 +28,10 @@ std::string bridge_of_network(LibvirtDraft& draft, const pugi::xml_node& node, c
     draft.not_carried(node, formatted("'{}' names no bridge; the interface is in no bridge", path));
     return {};
   } catch (const Error& error) {
-    if (error.error_number() != ENOENT) throw;
+    if (error.error_number() != ENOENT) {
+      draft.not_carried(node, formatted("{}; the interface is in no bridge", reason_of(error)));
+      return {};
+    }
   }
   if (network != "default") {
     draft.not_carried(
@@ -38,30 +43,40 @@ std::string bridge_of_network(LibvirtDraft& draft, const pugi::xml_node& node, c
   return "virbr0";
 }
 
+// Sets one of its fields, unless the option would not take the value: then that is told.
+template <typename Value>
+void take(LibvirtDraft& draft, const pugi::xml_node& node, NetOption& net, Value NetOption::*field,
+          const Value& value) {
+  NetOption with = net;
+  with.*field = value;
+  if (const auto complaint = net_complaint(with)) return draft.not_carried(node, *complaint);
+  net = std::move(with);
+}
+
 // At most one address of each family fits the option.
 void read_addresses(LibvirtDraft& draft, const pugi::xml_node& node, NetOption& net) {
   for (const auto& ip : node.children("ip")) {
     const auto address = attribute(ip, "address");
     const bool v6 = attribute(ip, "family") == "ipv6" || address.find(':') != std::string::npos;
     const auto prefix = attribute(ip, "prefix");
-    auto& field = v6 ? net.ip6 : net.ip;
-    if (!field.empty()) {
+    const auto field = v6 ? &NetOption::ip6 : &NetOption::ip;
+    if (!(net.*field).empty()) {
       draft.not_carried(ip, "net[n] has one address of each family");
       continue;
     }
-    field = formatted("{}/{}", address, prefix.empty() ? (v6 ? "64" : "24") : prefix);
+    take(draft, ip, net, field, formatted("{}/{}", address, prefix.empty() ? (v6 ? "64" : "24") : prefix));
   }
   for (const auto& route : node.children("route")) {
     const auto gateway = attribute(route, "gateway");
     const auto address = attribute(route, "address");
     const bool v6 = attribute(route, "family") == "ipv6" || gateway.find(':') != std::string::npos;
-    auto& field = v6 ? net.gw6 : net.gw;
+    const auto field = v6 ? &NetOption::gw6 : &NetOption::gw;
     const bool is_default = address == "0.0.0.0" || address == "::";
-    if (!is_default || !field.empty() || (v6 ? net.ip6 : net.ip).empty()) {
+    if (!is_default || !(net.*field).empty() || (v6 ? net.ip6 : net.ip).empty()) {
       draft.not_carried(route, "only one default route of each family is taken, beside an address");
       continue;
     }
-    field = gateway;
+    take(draft, route, net, field, gateway);
   }
 }
 
@@ -80,12 +95,16 @@ void read_vlan(LibvirtDraft& draft, const pugi::xml_node& node, NetOption& net) 
   const auto vlan = node.child("vlan");
   if (!vlan) return;
   const auto tags = vlan.children("tag");
-  if (std::distance(tags.begin(), tags.end()) != 1 || attribute(vlan, "trunk") == "yes") {
-    return draft.not_carried(vlan, "only one VLAN tag is taken");
+  const bool is_one = std::distance(tags.begin(), tags.end()) == 1 && attribute(vlan, "trunk") != "yes";
+  const auto id = is_one ? parse_unsigned(attribute(*tags.begin(), "id")) : std::nullopt;
+  if (id && *id >= 1 && *id <= 4094) {
+    net.tag = static_cast<std::uint32_t>(*id);
+    return;
   }
-  const auto id = draft.number(vlan, attribute(*tags.begin(), "id"));
-  if (id < 1 || id > 4094) draft.bad(vlan, std::to_string(id), "a VLAN from 1 to 4094");
-  net.tag = static_cast<std::uint32_t>(id);
+  // Without its tag it would be in a network that it was kept out of.
+  net.bridge.clear();
+  draft.not_carried(vlan, is_one ? "a VLAN tag is a number from 1 to 4094; the interface is in no bridge"
+                                 : "only one VLAN tag is taken; the interface is in no bridge");
 }
 
 std::string guest_name(const pugi::xml_node& node, unsigned index) {
@@ -125,14 +144,19 @@ std::string upper(std::string text) {
 void read_veth(LibvirtDraft& draft, const pugi::xml_node& node, const std::string& type, unsigned index) {
   NetOption net;
   net.type = "veth";
-  net.name = guest_name(node, index);
+  net.name = formatted("eth{}", index);
+  take(draft, node.child("guest"), net, &NetOption::name, guest_name(node, index));
   const auto source = node.child("source");
-  if (type == "bridge") net.bridge = attribute(source, "bridge");
-  if (type == "network") net.bridge = bridge_of_network(draft, node, attribute(source, "network"));
-  net.hwaddr = upper(attribute(node.child("mac"), "address"));
+  std::string bridge;
+  if (type == "bridge") bridge = attribute(source, "bridge");
+  if (type == "network") bridge = bridge_of_network(draft, node, attribute(source, "network"));
+  take(draft, source, net, &NetOption::bridge, bridge);
+  take(draft, node.child("mac"), net, &NetOption::hwaddr, upper(attribute(node.child("mac"), "address")));
   if (const auto mtu = node.child("mtu")) {
-    net.mtu = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(draft.number(mtu, attribute(mtu, "size")), UINT32_MAX));
+    draft.attempt(mtu, [&] {
+      const auto size = std::min<std::uint64_t>(draft.number(mtu, attribute(mtu, "size")), UINT32_MAX);
+      take(draft, mtu, net, &NetOption::mtu, std::optional(static_cast<std::uint32_t>(size)));
+    });
   }
   if (attribute(node.child("link"), "state") == "down") {
     net.link_down = true;
@@ -142,13 +166,7 @@ void read_veth(LibvirtDraft& draft, const pugi::xml_node& node, const std::strin
   }
   read_vlan(draft, node, net);
   read_addresses(draft, node, net);
-  const auto text = print_net(net);
-  try {
-    parse_net(text);
-  } catch (const Error& error) {
-    throw Error(formatted("<interface>: {}", error.action()), 0, "correct the value", draft.origin(node));
-  }
-  draft.set(formatted("net{}", index), text, node);
+  draft.set(formatted("net{}", index), print_net(net), node);
   // libvirt writes down names that it made up itself.
   const auto host_name = attribute(node.child("target"), "dev");
   if (!host_name.empty() && !host_name.starts_with("vnet") && !host_name.starts_with("veth")) {

@@ -20,10 +20,19 @@ struct LibvirtDraft {
   void put(std::string key, std::string value, const pugi::xml_node& node) {
     lxc.entries.push_back({std::move(key), std::move(value), origin(node)});
   }
-  // Throws Error with the element's line for a value that the option does not take.
+  // A value that the option does not take is told.
   void set(std::string_view option, const std::string& value, const pugi::xml_node& node);
   // Says that the element has no place in a CT config, and why.
   void not_carried(const pugi::xml_node& node, std::string_view why);
+  // Runs `read`; the element that its Error is about is told, and has no effect any more.
+  template <typename Read>
+  void attempt(const pugi::xml_node& node, Read read) {
+    try {
+      read();
+    } catch (const Error& error) {
+      lxc.not_carried(error.origin().empty() ? origin(node) : error.origin(), reason_of(error));
+    }
+  }
   // The element's text or attribute as a number. Throws Error with its line.
   std::uint64_t number(const pugi::xml_node& node, const std::string& text) const;
   [[noreturn]] void bad(const pugi::xml_node& node, const std::string& text, std::string_view expects) const;
@@ -34,7 +43,7 @@ struct ElementRow {
   std::string_view name;
   ElementFunction read;
 };
-// Calls the row of each child element; what has none is reported.
+// Calls the row of each child element; what has none, and what cannot be read, is told.
 void read_children(LibvirtDraft& draft, const pugi::xml_node& parent, const ElementRow* rows,
                    std::size_t count);
 

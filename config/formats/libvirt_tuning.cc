@@ -43,27 +43,32 @@ std::optional<std::uint64_t> bytes_in(const LibvirtDraft& draft, const pugi::xml
   return libvirt_bytes(draft, node, text_of(node), attribute(node, "unit"));
 }
 
+void read_swap_limit(LibvirtDraft& draft, const pugi::xml_node& both, std::optional<std::uint64_t> limit) {
+  const auto bytes = bytes_in(draft, both);
+  if (bytes && limit && *bytes < *limit) draft.bad(both, text_of(both), "at least the limit of memory alone");
+  put_limit(draft, both, "memory.swap.max", bytes && limit ? std::optional(*bytes - *limit) : std::nullopt);
+}
+
 void read_memory(LibvirtDraft& draft, const pugi::xml_node& domain) {
   const auto memory = domain.child("memory");
   const auto tune = domain.child("memtune");
   const auto hard = tune.child("hard_limit");
   std::optional<std::uint64_t> limit;
-  if (const auto node = hard ? hard : memory) {
+  const auto node = hard ? hard : memory;
+  draft.attempt(node, [&] {
+    if (!node) return;
     limit = bytes_in(draft, node);
     put_limit(draft, node, "memory.max", limit);
-  }
-  if (const auto current = domain.child("currentMemory");
-      current && memory && bytes_in(draft, current) != bytes_in(draft, memory)) {
-    draft.not_carried(current, "the memory of a container is not ballooned; <memory> counts");
-  }
+  });
+  const auto current = domain.child("currentMemory");
+  draft.attempt(current, [&] {
+    if (current && memory && bytes_in(draft, current) != bytes_in(draft, memory))
+      draft.not_carried(current, "the memory of a container is not ballooned; <memory> counts");
+  });
   if (const auto soft = tune.child("soft_limit"))
-    put_limit(draft, soft, "memory.high", bytes_in(draft, soft));
-  if (const auto both = tune.child("swap_hard_limit")) {
-    const auto bytes = bytes_in(draft, both);
-    if (bytes && limit && *bytes < *limit)
-      draft.bad(both, text_of(both), "at least the limit of memory alone");
-    put_limit(draft, both, "memory.swap.max", bytes && limit ? std::optional(*bytes - *limit) : std::nullopt);
-  }
+    draft.attempt(soft, [&] { put_limit(draft, soft, "memory.high", bytes_in(draft, soft)); });
+  if (const auto both = tune.child("swap_hard_limit"))
+    draft.attempt(both, [&] { read_swap_limit(draft, both, limit); });
   if (const auto least = tune.child("min_guarantee")) {
     draft.not_carried(least, "containers have no guaranteed memory");
   }
@@ -116,9 +121,8 @@ void read_device_limits(LibvirtDraft& draft, const pugi::xml_node& node) {
                                                                   {"read_iops_sec", "riops"},
                                                                   {"write_bytes_sec", "wbps"},
                                                                   {"write_iops_sec", "wiops"}};
-  for (const auto& child : node.children()) {
+  const auto read_limit = [&](const pugi::xml_node& child) {
     const std::string_view name = child.name();
-    if (name == "path") continue;
     const auto* row =
         std::find_if(std::begin(kLimits), std::end(kLimits), [&](const auto& r) { return r.first == name; });
     if (row != std::end(kLimits)) {
@@ -134,6 +138,10 @@ void read_device_limits(LibvirtDraft& draft, const pugi::xml_node& node) {
     } else {
       draft.not_carried(child, "it has no counterpart in a CT config");
     }
+  };
+  for (const auto& child : node.children()) {
+    if (child.type() != pugi::node_element || std::string_view(child.name()) == "path") continue;
+    draft.attempt(child, [&] { read_limit(child); });
   }
 }
 
@@ -170,7 +178,7 @@ std::optional<std::uint64_t> libvirt_bytes(const LibvirtDraft& draft, const pugi
 
 void read_tuning(LibvirtDraft& draft, const pugi::xml_node& domain) {
   read_memory(draft, domain);
-  read_cpus(draft, domain);
+  draft.attempt(domain.child("vcpu"), [&] { read_cpus(draft, domain); });
   read_children(draft, domain.child("cputune"), kCpuTune, std::size(kCpuTune));
   read_children(draft, domain.child("blkiotune"), kBlockTune, std::size(kBlockTune));
   read_children(draft, domain.child("numatune"), kNumaTune, std::size(kNumaTune));

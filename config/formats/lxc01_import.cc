@@ -37,12 +37,12 @@ class Conversion {
     for (const auto& row : kKeys) {
       if (entry.key.starts_with(row.name)) return (this->*row.convert)(entry);
     }
-    throw Error(formatted("unknown key '{}'", entry.key), 0,
-                "LXC 0.1 has ten keys; correct or remove the line", entry.origin);
+    draft_.not_carried(entry, formatted("unknown key '{}': LXC 0.1 has ten keys", entry.key));
   }
 
   void finish() {
-    if (interfaces_ == 0) {
+    // An interface that cannot be used is no wish to share the host's network.
+    if (!asks_for_interface_) {
       put("lxc.net.0.type", "none", default_origin());
       draft_.remark({},
                     "no interface is configured: as with LXC 0.1, the container shares the host's network");
@@ -55,11 +55,17 @@ class Conversion {
     draft_.entries.push_back({std::move(key), std::move(value), origin});
   }
   void put_setting(std::string_view name, std::string value, const RawEntry& entry) {
-    if (interfaces_ == 0) {
-      throw Error(formatted("'{}' before any 'lxc.network.type'", entry.key), 0,
-                  "begin each interface with its lxc.network.type", entry.origin);
+    if (!in_interface_) {
+      return draft_.not_carried(
+          entry, asks_for_interface_
+                     ? formatted("'{}' belongs to an interface that is not carried over", entry.key)
+                     : formatted("'{}' stands before any 'lxc.network.type'", entry.key));
     }
     put(formatted("lxc.net.{}.{}", interfaces_ - 1, name), std::move(value), entry.origin);
+  }
+
+  void not_carried(const RawEntry& entry, std::string_view expects) {
+    draft_.not_carried(entry, formatted("'{}': '{}' is not {}", entry.key, entry.value, expects));
   }
 
   void mount(const RawEntry& entry) { fstabs_.push_back(entry); }
@@ -70,9 +76,9 @@ class Conversion {
   }
   void host_name(const RawEntry& entry) { put("lxc.uts.name", entry.value, entry.origin); }
   void interface_type(const RawEntry& entry) {
-    if (entry.value != "veth" && entry.value != "macvlan" && entry.value != "phys") {
-      bad_value(entry, "veth, macvlan or phys");
-    }
+    asks_for_interface_ = true;
+    in_interface_ = entry.value == "veth" || entry.value == "macvlan" || entry.value == "phys";
+    if (!in_interface_) return not_carried(entry, "veth, macvlan or phys");
     ++interfaces_;
     put_setting("type", entry.value, entry);
   }
@@ -85,7 +91,7 @@ class Conversion {
   void ipv4(const RawEntry& entry) {
     const auto words = split_blanks(entry.value);
     if (words.empty() || words.size() > 2)
-      bad_value(entry, "an address, or an address and its broadcast address");
+      return not_carried(entry, "an address, or an address and its broadcast address");
     std::string address(words[0]);
     if (address.find('/') == std::string::npos) address += "/24";
     if (words.size() == 2) address.append(" ").append(words[1]);
@@ -105,7 +111,7 @@ class Conversion {
       if (!draft_.sources.read_file) throw Error(formatted("cannot open '{}'", table.value), ENOENT);
       text = draft_.sources.read_file(table.value);
     } catch (const Error& error) {
-      throw error.with_context(table.key).with_origin(table.origin);
+      return draft_.not_carried(table, formatted("'{}': {}", table.key, reason_of(error)));
     }
     Origin origin{table.value, 0};
     for (const auto whole : split(text, '\n')) {
@@ -118,8 +124,8 @@ class Conversion {
   void add_mount(std::string_view line, const Origin& origin) {
     const auto fields = split_blanks(line);
     if (fields.size() < 3) {
-      throw Error(formatted("'{}' is no line of fstab(5)", line), 0, "write: source target type options",
-                  origin);
+      return draft_.not_carried(origin,
+                                formatted("'{}' is no line of fstab(5): source target type options", line));
     }
     const std::string below = root_ == "/" ? root_ : root_ + "/";
     if (root_.empty() || !fields[1].starts_with(below) || fields[1].size() == below.size()) {
@@ -135,6 +141,8 @@ class Conversion {
   }
 
   LxcDraft& draft_;
+  bool asks_for_interface_ = false;
+  bool in_interface_ = false;  // the last line of a type began one
   unsigned interfaces_ = 0;
   std::string root_;
   std::vector<RawEntry> fstabs_;
@@ -147,13 +155,9 @@ Imported import_lxc01(std::string_view text, const std::string& source, std::uin
   Imported imported;
   imported.config.vmid = vmid;
   imported.config.path = source;
-  const auto file = read_lxc_file(text, source);
-  for (const auto& comment : file.comments) imported.config.main.description += comment.value + "\n";
-  LxcDraft draft{imported.config.main, {}, sources, imported.diagnostics};
-  for (const auto& line : file.foreign) {
-    throw Error(formatted("'{}' is no setting of LXC 0.1", line.value), 0, "correct or remove the line",
-                line.origin);
-  }
+  const auto file = read_lxc_file(text, source, MalformedLines::keep);
+  keep_text(file, imported);
+  LxcDraft draft{imported.config.main, {}, sources, imported};
   Conversion conversion(draft);
   for (const auto& entry : file.entries) conversion.add(entry);
   conversion.finish();

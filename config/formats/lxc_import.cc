@@ -72,32 +72,14 @@ std::optional<TemplateIncludes> take_template_includes(std::vector<RawEntry>& en
   return found;
 }
 
-void keep_text(const LxcFile& file, Imported& imported) {
-  auto& description = imported.config.main.description;
-  for (const auto& comment : file.comments) description += comment.value + "\n";
-  for (const auto& line : file.foreign) {
-    description += line.value + "\n";
-    imported.diagnostics.push_back(
-        {Diagnostic::Severity::error,
-         formatted("'{}' is no setting of LXC's; kept as part of the description", line.value), line.origin});
-  }
-}
-
-// Current names, cgroup v2; every key known.
-std::vector<RawEntry> normalise(const std::vector<RawEntry>& entries, Diagnostics& diagnostics) {
-  check_keys(entries);
-  auto current = to_current_names(entries, 0, &diagnostics);
-  Diagnostics without_counterpart;
-  current = to_cgroup_v2(std::move(current), {}, without_counterpart);
-  for (auto& diagnostic : without_counterpart) {
-    diagnostic.severity = Diagnostic::Severity::error;
-    diagnostics.push_back(std::move(diagnostic));
-  }
-  return current;
-}
-
-IncludeSources include_sources(const ImportSources& sources) {
-  return {sources.read_file, sources.list_directory, true};
+// The lines with what is included, as they count today.
+std::vector<RawEntry> all_lines(const std::vector<RawEntry>& entries, const ImportSources& sources,
+                                Imported& imported) {
+  IncludeSources includes{sources.read_file, sources.list_directory, true};
+  includes.on_error = [&imported](const RawEntry& entry, const Error& error) {
+    lose_line(imported, entry.key, entry.origin, reason_of(error));
+  };
+  return current_lines(expand_includes(entries, includes, &imported.diagnostics), imported);
 }
 
 // What the distribution's files say beyond the defaults of a CT of that type.
@@ -119,7 +101,7 @@ Imported begin(std::string_view text, const std::string& source, std::uint32_t v
   Imported imported;
   imported.config.vmid = vmid;
   imported.config.path = source;
-  file = read_lxc_file(text, source);
+  file = read_lxc_file(text, source, MalformedLines::keep);
   keep_text(file, imported);
   return imported;
 }
@@ -159,10 +141,7 @@ Imported import_lxc(std::string_view text, const std::string& source, std::uint3
   LxcFile file;
   auto imported = begin(text, source, vmid, file);
   const auto found = take_template_includes(file.entries);
-  LxcDraft draft{imported.config.main,
-                 normalise(expand_includes(file.entries, include_sources(sources), &imported.diagnostics),
-                           imported.diagnostics),
-                 sources, imported.diagnostics};
+  LxcDraft draft{imported.config.main, all_lines(file.entries, sources, imported), sources, imported};
   if (found) {
     add_template_defaults(*found, draft.has("lxc.idmap"), draft);
   } else {
@@ -176,10 +155,7 @@ Imported import_lxc_raw(std::string_view text, const std::string& source, std::u
                         const ImportSources& sources) {
   LxcFile file;
   auto imported = begin(text, source, vmid, file);
-  LxcDraft draft{imported.config.main,
-                 normalise(expand_includes(file.entries, include_sources(sources), &imported.diagnostics),
-                           imported.diagnostics),
-                 sources, imported.diagnostics};
+  LxcDraft draft{imported.config.main, all_lines(file.entries, sources, imported), sources, imported};
   add_lxc_defaults(draft);
   auto& raw = draft.section.raw;
   for (const char* name : {"memory.max", "memory.high", "memory.swap.max"}) {

@@ -10,31 +10,16 @@
 #include "config/lxc_file.h"
 #include "config/options.h"
 #include "config/property_formats.h"
-#include "config/raw_keys.h"
 #include "config/value_types.h"
 
 namespace hutch::config {
 
 namespace {
 
-// LXC's names of architectures that the option `arch` can say.
-struct ArchName {
-  std::string_view lxc;
-  std::string_view option;
-};
-constexpr ArchName kArchitectures[] = {
-    {"aarch64", "arm64"}, {"amd64", "amd64"},   {"arm", "armhf"},       {"arm64", "arm64"},
-    {"armel", "armhf"},   {"armhf", "armhf"},   {"armv7l", "armhf"},    {"athlon", "i386"},
-    {"i386", "i386"},     {"i486", "i386"},     {"i586", "i386"},       {"i686", "i386"},
-    {"linux32", "i386"},  {"linux64", "amd64"}, {"riscv64", "riscv64"}, {"x86", "i386"},
-    {"x86_64", "amd64"},
-};
-
 std::optional<std::string> arch(const std::string& value) {
-  for (const auto& row : kArchitectures) {
-    if (row.lxc == value) return std::string(row.option);
-  }
-  return std::nullopt;
+  const auto* architecture = find_architecture(value);
+  if (architecture == nullptr || architecture->option.empty()) return std::nullopt;
+  return std::string(architecture->option);
 }
 
 std::optional<std::string> host_name(const std::string& value) {
@@ -113,8 +98,12 @@ void apply_clears(LxcDraft& draft) {
   std::vector<RawEntry> kept;
   for (auto entry = draft.entries.rbegin(); entry != draft.entries.rend(); ++entry) {
     if (is_clear(entry->key)) {
-      if (!entry->value.empty()) bad_value(*entry, "empty: this key only clears");
-      cleared.insert(entry->key);
+      if (entry->value.empty()) {
+        cleared.insert(entry->key);
+      } else {
+        draft.not_carried(
+            *entry, formatted("'{}': '{}' is not empty, and this key only clears", entry->key, entry->value));
+      }
       continue;
     }
     const auto own = family(entry->key);
@@ -134,14 +123,6 @@ const RawEntry* LxcDraft::last(std::string_view key) const {
 
 void LxcDraft::remove(std::string_view key) {
   std::erase_if(entries, [key](const RawEntry& entry) { return entry.key == key; });
-}
-
-void LxcDraft::not_carried(const Origin& origin, std::string message) {
-  diagnostics.push_back({Diagnostic::Severity::error, std::move(message), origin});
-}
-
-void LxcDraft::remark(const Origin& origin, std::string message) {
-  diagnostics.push_back({Diagnostic::Severity::warning, std::move(message), origin});
 }
 
 std::string quoted_value(const std::string& value) {
@@ -166,17 +147,6 @@ std::string quoted_word(std::string_view word) {
   }
   text += quote;
   return text;
-}
-
-void check_keys(const std::vector<RawEntry>& entries) {
-  // What a CT config can hold (pct-conf 1); LXC has no other names, either.
-  constexpr std::string_view kCharacters = "abcdefghijklmnopqrstuvwxyz0123456789_.-";
-  for (const auto& entry : entries) {
-    const bool spelled = entry.key.find_first_not_of(kCharacters) == std::string::npos;
-    if (spelled && raw_key_info(entry.key).key_class != RawKeyClass::unknown) continue;
-    throw Error(formatted("unknown key '{}'", entry.key), 0, "correct its name, or remove the line",
-                entry.origin);
-  }
 }
 
 void scalars_to_options(LxcDraft& draft) {
@@ -240,7 +210,7 @@ void lxc_lines_to_options(LxcDraft& draft) {
   mounts_to_options(draft);
   for (auto& entry : draft.entries) {
     if (entry.value.find_first_of("\r\n") != std::string::npos) {
-      draft.not_carried(entry.origin, formatted("'{}': a value cannot have several lines", entry.key));
+      draft.not_carried(entry, formatted("'{}': a value cannot have several lines", entry.key));
       continue;
     }
     entry.value = quoted_value(entry.value);

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "config/container_config.h"
-#include "config/formats/import.h"
+#include "config/formats/foreign_lines.h"
 
 // LXC lines as options of a CT config, where there is one that means the same. Shared by the readers; not for
 // other rooms.
@@ -15,15 +15,22 @@ struct LxcDraft {
   // Under current names, cgroup v2. What became an option is taken out; the rest are raw entries.
   std::vector<RawEntry> entries;
   const ImportSources& sources;
-  Diagnostics& diagnostics;
+  Imported& imported;
 
   // The last entry of that key; null when there is none.
   const RawEntry* last(std::string_view key) const;
   bool has(std::string_view key) const { return last(key) != nullptr; }
   void remove(std::string_view key);
-  // The line of `entry` has no place in the result.
-  void not_carried(const Origin& origin, std::string message);
-  void remark(const Origin& origin, std::string message);
+  // The line has no place in the result (foreign_lines.h).
+  void not_carried(const RawEntry& entry, std::string message) {
+    lose_line(imported, entry.key, entry.origin, std::move(message));
+  }
+  void not_carried(const Origin& origin, std::string message) {
+    lose_harmless_line(imported, origin, std::move(message));
+  }
+  void remark(const Origin& origin, std::string message) {
+    config::remark(imported, origin, std::move(message));
+  }
 };
 
 // Every step of the below, and what is left goes behind the section's raw entries. Entries that take back
@@ -42,8 +49,5 @@ std::string quoted_value(const std::string& value);
 
 // A word of a command (lxc.init.cmd), quoted where it has blanks or quotes.
 std::string quoted_word(std::string_view word);
-
-// Throws Error with its line for an entry whose key LXC does not know.
-void check_keys(const std::vector<RawEntry>& entries);
 
 }  // namespace hutch::config

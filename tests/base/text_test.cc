@@ -61,6 +61,22 @@ TEST(Text, ParseOctal) {
   EXPECT_FALSE(parse_octal(""));
 }
 
+TEST(Text, TerminalSafeKeepsTextAndShowsWhatActsOnATerminal) {
+  EXPECT_EQ("plain, \xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
+            terminal_safe("plain, \xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"));
+  EXPECT_EQ("a\\x1b[2Jb", terminal_safe("a\x1b[2Jb"));
+  EXPECT_EQ("a\\x0ab\\x0d\t\\x7f", terminal_safe("a\nb\r\t\x7f"));
+  EXPECT_EQ("\\x00", terminal_safe(std::string_view("\0", 1)));
+  EXPECT_EQ("\\xc2\\x9b2J", terminal_safe("\xc2\x9b"
+                                          "2J"));                       // CSI of C1
+  EXPECT_EQ("\\xe2\\x80\\xaeroot", terminal_safe("\xe2\x80\xaeroot"));  // right to left
+  EXPECT_EQ("\\xe9t\\xe9", terminal_safe("\xe9t\xe9"));                 // Latin-1
+  EXPECT_EQ("\\xe2\\x82", terminal_safe("\xe2\x82"));                   // cut off
+  EXPECT_EQ("", terminal_safe(""));
+  EXPECT_EQ("a\\x1b\n\\x07b\n", terminal_safe_lines("a\x1b\n\x07"
+                                                    "b\n"));
+}
+
 // Test vectors of the algorithm's authors.
 TEST(Text, Fnv1a) {
   EXPECT_EQ(0xcbf29ce484222325ULL, fnv1a(""));

@@ -38,7 +38,7 @@ TEST_F(Import, WritesAConfigAndSaysWhatIsLost) {
   const auto outcome = import("2600", "in/config");
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_EQ(outcome.out, host.path("in/config:3") +
-                             ": not carried over: 'foreign line' is no setting of LXC's; kept as part of "
+                             ": not carried over: 'foreign line' is no setting; kept as part of "
                              "the description\n" +
                              host.path("in/config:5") +
                              ": not carried over: 'lxc.cgroup.net_cls.classid' is a cgroup v1 setting "
@@ -48,6 +48,87 @@ TEST_F(Import, WritesAConfigAndSaysWhatIsLost) {
   EXPECT_THAT(host.config(2600),
               AllOf(StartsWith("#foreign line\n"), HasSubstr("\nhostname: web\n"),
                     HasSubstr("\nostype: debian\n"), HasSubstr("\nrootfs: " + host.path("tree") + "\n")));
+}
+
+TEST_F(Import, ListsEachLineThatCannotBeUsedAndCarriesOverTheRest) {
+  host.write("in.lxc", "lxc.rootfs.path = " + host.path("tree") +
+                           "\nlxc.unknown.key = 7\nlxc.tty.max\nlxc.seccomp.profile = /none/policy\n"
+                           "lxc.mount = /none/fstab\nlxc.cap.drop = sys_tmie\nlxc.hook.stop = /x\n"
+                           "lxc.uts.name = web\n");
+  const auto outcome = import("2611", "in.lxc");
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const auto line = [this](int number, const std::string& text) {
+    return HasSubstr(host.path("in.lxc:") + std::to_string(number) + ": " + text);
+  };
+  EXPECT_THAT(outcome.out, AllOf(line(2, "not carried over: unknown key 'lxc.unknown.key'\n"),
+                                 line(3, "not carried over: 'lxc.tty.max': there is no '='\n"),
+                                 line(6, "'lxc.cap.drop': unknown capability 'sys_tmie'"),
+                                 line(7, "'lxc.hook.stop' runs a program on this host, as root")));
+  // What this host lacks.
+  EXPECT_THAT(outcome.out, AllOf(line(4,
+                                      "as it is, the container does not start: lxc.seccomp.profile: cannot "
+                                      "open '/none/policy': ENOENT"),
+                                 line(5, "as it is, the container does not start: ")));
+  EXPECT_THAT(host.config(2611), AllOf(HasSubstr("hostname: web\n"), HasSubstr("lxc.cap.drop: sys_tmie\n")));
+  EXPECT_NE(pct({"start", "2611"}).status, 0);
+}
+
+TEST_F(Import, TellsEveryObstacleAndNotWhatFollowsFromOne) {
+  host.write("in.lxc",
+             "lxc.rootfs.path = relative\nlxc.cgroup2.devices.allow = /dev/none rwm\n"
+             "lxc.mount.fstab = /none/fstab\n");
+  const auto lxc = import("2614", "in.lxc");
+  ASSERT_EQ(lxc.status, 0) << lxc.err;
+  for (const char* line : {"in.lxc:1", "in.lxc:2", "in.lxc:3"}) {
+    EXPECT_THAT(lxc.out, HasSubstr(host.path(line) + ": as it is, the container does not start: "));
+  }
+  EXPECT_THAT(lxc.out, Not(HasSubstr("is missing")));
+  host.write("in.conf", "arch: vax\nmemory: lots\nnet0: odd\nostype: beos\nrootfs: a b\n");
+  const auto pve = import("2615", "in.conf");
+  ASSERT_EQ(pve.status, 0) << pve.err;
+  for (int line = 1; line <= 5; ++line) {
+    EXPECT_THAT(pve.out,
+                HasSubstr(host.path("in.conf:") + std::to_string(line) + ": as it is, the container"));
+  }
+}
+
+TEST_F(Import, SaysSoWhenNotEveryObstacleIsLookedFor) {
+  std::string text = "lxc.rootfs.path = /r\n";
+  for (int line = 0; line < 40; ++line) text += "lxc.cgroup2.devices.allow = /dev/none rwm\n";
+  host.write("in.lxc", text);
+  const auto outcome = import("2616", "in.lxc");
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(
+      outcome.out,
+      HasSubstr("\nas it is, the container does not start: 32 reasons are told; there may be more\n"));
+}
+
+TEST_F(Import, NoTextOfAFileActsOnTheTerminal) {
+  host.write("in.lxc", "lxc.rootfs.path = /r\nlxc.odd\x1b[2J = 1\ngarbage \x1b]0;x\x07\xe9\nlxc." +
+                           std::string(5000, 'y') + " = 1\n");
+  const auto outcome = import("2612", "in.lxc");
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.out,
+              AllOf(HasSubstr("unknown key 'lxc.odd\\x1b[2J'"), HasSubstr("'garbage \\x1b]0;x\\x07\\xe9'"),
+                    HasSubstr("yyy ... ("), Not(HasSubstr("\x1b")), Not(HasSubstr(std::string(2000, 'y')))));
+  host.write("in.conf", "arch: amd64\nostype: unmanaged\nrootfs: /r\n\x1b[2J\nlxc.hook.stop: /\x1b[2J\n");
+  for (const auto& words :
+       {std::vector<std::string>{"import", "2613", host.path("in.conf")},
+        std::vector<std::string>{"plan", host.path("in.conf")}, std::vector<std::string>{"plan", "2613"},
+        std::vector<std::string>{"export", "2613", "--format", "oci"}}) {
+    const auto result = pct(words);
+    EXPECT_THAT(result.out + result.err, AllOf(HasSubstr("\\x1b[2J"), Not(HasSubstr("\x1b"))))
+        << words.front();
+  }
+}
+
+TEST_F(Import, APlanOfAFileHasTheQueuedChanges) {
+  host.write("in.conf",
+             "arch: amd64\nmemory: 512\nonboot: 1\nostype: unmanaged\nrootfs: /r\nswap: 0\n\n[pve:pending]\n"
+             "memory: 1024\n");
+  const auto plan = pct({"plan", host.path("in.conf")});
+  EXPECT_EQ(plan.status, 0) << plan.err;
+  EXPECT_THAT(plan.out, AllOf(HasSubstr("1073741824"), HasSubstr("in.conf:9")));
 }
 
 TEST_F(Import, FindsTheSystemInTheRootFileSystem) {
@@ -83,7 +164,7 @@ TEST_F(Import, RefusesWhatCannotBe) {
   host.write("empty", "");
   host.write("cut.xml", "<domain type='lxc'>\n<name>x</na");
   host.write("vm.xml", "<domain type='kvm'/>");
-  host.write("bad.lxc", "lxc.rootfs.path = /r\nlxc.nonsense = 1\n");
+  host.write("bad.lxc", "lxc.rootfs.path = /r\nlxc.cap.nonsense = 1\n");
   host.write("text", "hello\n");
   host.write("dir/config", "lxc.rootfs.path = /r\n");
   std::filesystem::copy_file("/bin/busybox", host.path("binary"));
@@ -101,11 +182,14 @@ TEST_F(Import, RefusesWhatCannotBe) {
   refused("text", "is no container file");
   refused("cut.xml", "cut.xml:2]");
   refused("vm.xml", "a domain of type 'kvm' is no container");
-  refused("bad.lxc", "unknown key 'lxc.nonsense' [" + host.path("bad.lxc:2]"));
+  refused("bad.lxc", host.path("bad.lxc:2") + ": not carried over: unknown key 'lxc.cap.nonsense'");
+  refused("bad.lxc", "a line told above says what the container may do");
   refused("no-root.lxc", "names no root file system");
   refused("dir", "the container's file is '" + host.path("dir/config"));
   refused("good.lxc", "is no format that can be imported", {"--format", "docker"});
-  refused("good.lxc", "is no well-formed XML", {"--format", "libvirt"});
+  refused("good.lxc", "is no XML; it looks like 'lxc'", {"--format", "libvirt"});
+  refused("cut.xml", "is XML; it looks like 'libvirt'", {"--format", "lxc"});
+  refused("empty", "is empty", {"--format", "lxc"});
   EXPECT_THAT(import("2604", "good.lxc").err, HasSubstr("CT 2604 already exists on node"));
   EXPECT_EQ(host.config(2604), "arch: amd64\n");
   EXPECT_THAT(import("99", "good.lxc").err, HasSubstr("400 Parameter verification failed."));

@@ -73,7 +73,7 @@ class ContainerTest : public ::testing::Test {
 // step.
 bool killed_before(unsigned step, const std::function<void(const HotPlugTest& test)>& add);
 
-// Whether a file appears (or, with `there` false, disappears) within ten seconds.
+// Whether a file appears (or, with `there` false, disappears) within a minute (an emulated machine on a busy host is slow).
 bool wait_for_file(const std::string& path, bool there = true);
 
 }  // namespace hutch::kernel_test

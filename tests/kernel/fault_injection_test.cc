@@ -393,7 +393,7 @@ TEST_F(FaultInjectionTest, AKilledStarterLeavesSomebodyElsesGroupAlone) {
   cgroupv2::Group others(cgroupv2::detect_layout(), spec.cgroup_paths.container);
   others.create_unified({});
   const Stranger stranger;
-  write_kernel_file(AT_FDCWD, others.inner_directory() + "/cgroup.procs", std::to_string(stranger.pid()));
+  write_kernel_file(AT_FDCWD, others.directory() + "/ns/cgroup.procs", std::to_string(stranger.pid()));
   StartOptions options;
   options.before_step = [&planned](std::size_t at) {
     if (std::holds_alternative<host::CreateCgroup>(planned.host[at].action)) ::raise(SIGKILL);
