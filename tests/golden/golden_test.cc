@@ -178,16 +178,17 @@ TEST_P(GoldenPlan, HasItsSideStepsInOneRowAndWaitsForThem) {
   std::vector<std::pair<std::size_t, std::size_t>> waits;  // the waiting step, the one it waits for
   for (std::size_t at = 0; at < plan.host.size(); ++at) {
     if (plan.host[at].lane == HostLane::side) side.push_back(at);
-    if (const auto* wait = std::get_if<host::AwaitSide>(&plan.host[at].action)) {
-      waits.emplace_back(at, wait->step);
-      EXPECT_EQ(plan.host[at].lane, HostLane::main) << plan.host[at].text;
-    }
+    const auto* wait = std::get_if<host::AwaitSide>(&plan.host[at].action);
+    const auto* proceed = std::get_if<host::Proceed>(&plan.host[at].action);
+    if (wait != nullptr) waits.emplace_back(at, wait->step);
+    if (proceed != nullptr && proceed->after) waits.emplace_back(at, *proceed->after);
   }
   ASSERT_FALSE(side.empty());
   EXPECT_GE(side.front(), plan.ahead);
   EXPECT_EQ(side.back() - side.front() + 1, side.size());
   ASSERT_FALSE(waits.empty());
   for (const auto& [at, step] : waits) {
+    EXPECT_EQ(plan.host[at].lane, HostLane::main) << plan.host[at].text;
     EXPECT_EQ(plan.host.at(step).lane, HostLane::side) << plan.host[at].text;
     EXPECT_LT(step, at) << plan.host[at].text;
   }

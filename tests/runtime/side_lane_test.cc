@@ -123,6 +123,58 @@ TEST(SideLane, AFailureWakesWhoeverWaitsAlready) {
   waiter.join();
 }
 
+TEST(SideLane, WhoComesLastRunsWhatIsNext) {
+  Gate first;
+  SideLane lane;
+  lane.run({first.step(), [] {}});
+  std::thread::id by_lane;
+  std::thread waiter([&] { lane.wait_for(1, [&] { by_lane = std::this_thread::get_id(); }); });
+  const auto waiting = waiter.get_id();
+  first.await_begin();
+  give_time();
+  first.open();
+  waiter.join();
+  EXPECT_NE(by_lane, std::thread::id());
+  EXPECT_NE(by_lane, waiting);
+  lane.wait_for(2);
+  std::thread::id by_caller;
+  lane.wait_for(2, [&] { by_caller = std::this_thread::get_id(); });
+  EXPECT_EQ(by_caller, std::this_thread::get_id());
+}
+
+TEST(SideLane, WhatIsNextFailsForItsCallerAndNotForTheLane) {
+  Gate first;
+  std::atomic<bool> second = false;
+  SideLane lane;
+  lane.run({first.step(), [&] { second = true; }});
+  std::promise<int> result;
+  std::thread waiter([&] { result.set_value(errno_of([&] { lane.wait_for(1, failing("no", EPIPE)); })); });
+  first.await_begin();
+  give_time();
+  first.open();
+  EXPECT_EQ(result.get_future().get(), EPIPE);
+  waiter.join();
+  lane.wait_for(2);
+  EXPECT_TRUE(second);
+  EXPECT_EQ(errno_of([&] { lane.wait_for(2, failing("no", EPIPE)); }), EPIPE);
+}
+
+TEST(SideLane, NothingIsNextAfterAFailure) {
+  Gate first;
+  std::atomic<bool> next = false;
+  SideLane lane;
+  lane.run({first.step(), failing("no", EPERM)});
+  std::promise<int> result;
+  std::thread waiter([&] { result.set_value(errno_of([&] { lane.wait_for(2, [&] { next = true; }); })); });
+  first.await_begin();
+  give_time();
+  first.open();
+  EXPECT_EQ(result.get_future().get(), EPERM);
+  waiter.join();
+  EXPECT_EQ(errno_of([&] { lane.wait_for(2, [&] { next = true; }); }), EPERM);
+  EXPECT_FALSE(next);
+}
+
 TEST(SideLane, StopWaitsForTheStepThatRunsAndBeginsNoOther) {
   Gate first;
   std::atomic<bool> second = false;
@@ -176,6 +228,9 @@ TEST(SideLane, StoppingTwiceAfterAFailureOrBeforeRunIsFine) {
 TEST(SideLane, BeforeRunThereIsNothingToWaitFor) {
   SideLane lane;
   EXPECT_NO_THROW(lane.wait_for(3));
+  bool next = false;
+  lane.wait_for(3, [&] { next = true; });
+  EXPECT_TRUE(next);
 }
 
 TEST(SideLane, WithoutStepsItIsDoneAtOnce) {
