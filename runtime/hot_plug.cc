@@ -49,6 +49,15 @@ Error reported_error(std::string_view text) {
                std::string(parts[2]));
 }
 
+// Of a process that run_apart has made; elsewhere 0.
+pid_t starter_of_this = 0;
+
+void die_with_starter() {
+  if (starter_of_this == 0) return;
+  check(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "cannot arrange to die with the starter");
+  if (::getppid() != starter_of_this) throw Error("the starter is gone");
+}
+
 UniqueFd open_namespace_root() {
   return open_file(AT_FDCWD, "/", O_PATH | O_DIRECTORY);
 }
@@ -120,10 +129,10 @@ std::string run_apart(const std::function<std::string()>& work) {
   const pid_t pid = check(::fork(), "cannot fork");
   if (pid == 0) {
     const std::string text = report_of([&] {
-      check(::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "cannot arrange to die with the starter");
+      starter_of_this = starter;
+      die_with_starter();
       // A guest process must not be able to trace us or look at our memory while we are half inside.
       check(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "cannot become undumpable");
-      if (::getppid() != starter) throw Error("the starter is gone");
       return work();
     });
     try {
@@ -169,6 +178,8 @@ PlugPlace make_place(const std::string& path, bool file, const ContainerSpec& sp
       }
       current = open_file(current.get(), name, O_PATH, 0, Resolve::no_symlinks);
     }
+    // A change of the ids for files takes the wish away (prctl(2)).
+    die_with_starter();
     place.target = std::move(current);
   });
   return place;
