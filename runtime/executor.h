@@ -159,6 +159,7 @@ class StartExecutor {
   void perform(const host::DelegateCgroup& step);
   void perform(const host::SetRlimit& step);
   void perform(const host::CreateLink& step) { links_.perform(step); }
+  void perform(const host::DisableIpv6& step) { links_.perform(step); }
   void perform(const host::PlugLink& step) { links_.perform(step); }
   void perform(const host::RouteLink& step) { links_.perform(step); }
   void perform(const host::ProxyLink& step) { links_.perform(step); }

@@ -101,6 +101,7 @@ class HostPlanner {
   bool refuses_own_devices() const;
   void rlimits();
   void links();
+  std::size_t last_link_for_init() const;
 };
 
 }  // namespace hutch

@@ -248,7 +248,12 @@ std::vector<HostStep> plan_link(const LinkSpec& link, const HostFacts& facts,
     case Kind::veth: {
       steps.push_back(create_veth(link, facts));
       const auto* bridge = bridge_of(link, facts);
-      if (!needs_plug(link, bridge)) break;
+      if (!needs_plug(link, bridge)) {
+        if (bridge == nullptr || link.link_down) break;
+        steps.push_back(step(link, host::DisableIpv6{link.host_name},
+                             formatted("turn IPv6 off on {}", link.host_name)));
+        break;
+      }
       const LinkPlug plug = plan_plug(link, bridge);
       steps.push_back(step(link, host::PlugLink{plug}, formatted("connect {} {}", plug.port, plug_text(plug)),
                            plug.open_vswitch ? "take the port back" : ""));

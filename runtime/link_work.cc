@@ -88,7 +88,10 @@ void LinkWork::create_veth(const host::CreateLink& step) {
     // ENODEV: it went with the container's network namespace.
     ignoring(ENODEV, [&] { netlink::delete_link(socket(), name); });
   });
-  if (step.bridge_index != 0) netlink::disable_ipv6(request.host_name);
+}
+
+void LinkWork::perform(const host::DisableIpv6& step) {
+  netlink::disable_ipv6(step.link);
 }
 
 void LinkWork::create_stacked(const host::CreateLink& step) {

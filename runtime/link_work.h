@@ -25,6 +25,7 @@ class LinkWork {
   void set_signals(int fd) { signals_ = fd; }
 
   void perform(const host::CreateLink& step);
+  void perform(const host::DisableIpv6& step);
   void perform(const host::PlugLink& step);
   void perform(const host::RouteLink& step);
   void perform(const host::ProxyLink& step);

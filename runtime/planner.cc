@@ -122,11 +122,13 @@ void HostPlanner::rest(const HostFacts& facts) {
   process_files();
   add(host::IdentifyInit{}, "identify the first process");
   // A child that may only use the CPU we run on would stop us in the middle: the links come first.
-  send(SyncMessage::Type::proceed_limited, "send 'limited' once the links are made", last_side_);
+  const std::size_t links = last_link_for_init();
+  send(SyncMessage::Type::proceed_limited, "send 'limited' once the links are made", links);
   // Beside the child's last steps. Nobody reads it before it is published.
   add(host::CompleteState{}, "complete the state record");
   execute();
   beside_init();
+  if (links != last_side_) add(host::AwaitSide{last_side_}, "wait for the links' settings");
   add(host::PublishState{}, "publish the state record");
   add(host::CommitSupervisor{}, "leave the container to its supervisor");
 }
@@ -428,6 +430,13 @@ void HostPlanner::links() {
       plan_.host.push_back(std::move(step));
     }
   }
+}
+
+// What comes last for the host's end of a link may take a moment longer than init's beginning: without a
+// carrier, which it has when the container brings up its end, that end gets no address, and loses any.
+std::size_t HostPlanner::last_link_for_init() const {
+  const bool later = std::holds_alternative<host::DisableIpv6>(plan_.host[last_side_].action);
+  return later ? last_side_ - 1 : last_side_;
 }
 
 std::string group_path(const ContainerSpec& spec) {

@@ -152,6 +152,10 @@ struct CreateLink {
   int lower_index = 0;    // macvlan, ipvlan, vlan
   bool plugged = false;   // veth: PlugLink follows, until then the host end stays down
 };
+// The host's end of a veth in a bridge needs no addresses of its own.
+struct DisableIpv6 {
+  std::string link;
+};
 // Connects a veth's host end where the bridge or the traffic needs more than becoming a port.
 struct PlugLink {
   Boxed<LinkPlug> plug;
@@ -209,7 +213,7 @@ using HostAction = std::variant<
     host::Spawn, host::AwaitSpawned, host::MoveIntoCgroup, host::MoveSupervisor, host::CheckIdMaps,
     host::MakeNamespaceFilesystem, host::ConnectSeccompProxy, host::StartSeccompProxy, host::WriteIdMaps,
     host::Proceed, host::OpenTasks, host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup,
-    host::SetRlimit, host::CreateLink, host::PlugLink, host::RouteLink, host::ProxyLink, host::MoveLink,
+    host::SetRlimit, host::CreateLink, host::DisableIpv6, host::PlugLink, host::RouteLink, host::ProxyLink, host::MoveLink,
     host::RunLinkScripts, host::ConfigureLink, host::AwaitSide, host::AwaitPrepared, host::WriteState,
     host::IdentifyInit, host::StartDhcpClient, host::CompleteState, host::AwaitExec, host::PublishState,
     host::CommitSupervisor, host::PromiseHooks, host::RunHook, host::OpenHookOutput, host::AwaitReady,
