@@ -1,8 +1,5 @@
 #include "guest/password.h"
 
-#include <crypt.h>
-#include <sys/random.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -13,6 +10,8 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "base/helper_program.h"
+#include "base/process.h"
 #include "base/text.h"
 
 namespace hutch::guest {
@@ -29,16 +28,6 @@ bool all_of_alphabet(std::string_view text) {
 bool salt_and_hash(const std::vector<std::string_view>& fields) {
   return fields.size() == 2 && fields[0].size() <= 16 && all_of_alphabet(fields[0]) &&
          all_of_alphabet(fields[1]);
-}
-
-std::string random_salt() {
-  std::array<unsigned char, 8> bytes{};
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-    throw_errno("cannot get random bytes for a password salt");
-  }
-  std::string salt;
-  for (const auto byte : bytes) salt += kSaltAlphabet[byte % kSaltAlphabet.size()];
-  return salt;
 }
 
 // Replaces fields of root's line in a passwd-like text; nothing when root has no line.
@@ -83,13 +72,14 @@ bool is_password_hash(std::string_view text) {
 }
 
 std::string hash_password(const std::string& plain) {
-  const auto data = std::make_unique<crypt_data>();
-  const std::string setting = "$6$" + random_salt() + "$";
-  errno = 0;
-  const char* hash = ::crypt_r(plain.c_str(), setting.c_str(), data.get());
-  // libxcrypt answers a refused text with a string that starts with '*' (crypt(3)).
-  if (hash == nullptr || hash[0] == '*') throw_errno("cannot hash the root password");
-  return hash;
+  ProgramOptions options;
+  options.input = plain;
+  const ProgramResult result = run_program({helper_program_path("hutch-password", "guest")}, options);
+  if (!result.succeeded()) {
+    throw Error(formatted("cannot hash the root password: {}",
+                          trim(result.err).empty() ? result.status_text() : std::string(trim(result.err))));
+  }
+  return std::string(trim(result.out));
 }
 
 void write_root_password(const GuestRoot& root, std::string_view field, std::int64_t days, Report& report) {

@@ -13,8 +13,8 @@ namespace hutch::guest {
 // than plain text.
 bool is_password_hash(std::string_view text);
 
-// SHA-512-crypt with a random 8-character salt. Throws for texts that crypt(3) refuses (longer than 512
-// bytes).
+// SHA-512-crypt with a random 8-character salt, made by the program `hutch-password` (base/helper_program.h).
+// Throws for texts that crypt(3) refuses (longer than 512 bytes), and without that program.
 std::string hash_password(const std::string& plain);
 
 // Puts `field` into root's line of passwd(5), or, when there is a shadow file, into shadow(5) with `days`

@@ -8,7 +8,7 @@
   HUTCH_BUILD_PACKAGES=(
     g++ cmake ninja-build pkg-config
     libarchive-dev libcap-dev libfmt-dev libpugixml-dev libseccomp-dev nlohmann-json3-dev
-    # Static parts of libarchive's and of crypt(3).
+    # Static parts of libarchive's; crypt(3).
     libbz2-dev libcrypt-dev liblzma-dev libzstd-dev zlib1g-dev
   )
 
