@@ -7,9 +7,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "base/process.h"
@@ -28,7 +30,15 @@ class TemporaryHost {
   }
   TemporaryHost(const TemporaryHost&) = delete;
   TemporaryHost& operator=(const TemporaryHost&) = delete;
-  ~TemporaryHost() { std::filesystem::remove_all(root_); }
+  ~TemporaryHost() {
+    // A test that failed may have left a supervisor behind that removes its own files at the same time.
+    std::error_code error;
+    for (int tries = 0; tries < 100; ++tries) {
+      std::filesystem::remove_all(root_, error);
+      if (!error) return;
+    }
+    std::cerr << "cannot remove " << root_ << ": " << error.message() << "\n";
+  }
 
   const std::string& root() const { return root_; }
   Sysroot sysroot() const { return Sysroot(root_); }

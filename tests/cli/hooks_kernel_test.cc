@@ -35,6 +35,8 @@ class HooksOfCommands : public testing::ContainerFixture {
   void TearDown() override {
     if (IsSkipped()) return;
     pct({"stop", vmid_});
+    // One that ended by itself is cleaned up beside us.
+    EXPECT_TRUE(wait_for([&] { return !std::filesystem::exists(state_directory(host.sysroot(), number())); }));
     EXPECT_THAT(kernel_leftovers(), IsEmpty());
   }
 
@@ -57,7 +59,7 @@ class HooksOfCommands : public testing::ContainerFixture {
   }
   unsigned number() const { return static_cast<unsigned>(std::stoul(vmid_)); }
   bool wait_for(const std::function<bool()>& there) const {
-    for (int tries = 0; tries < 1000 && !there(); ++tries)
+    for (int tries = 0; tries < 6000 && !there(); ++tries)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     return there();
   }
