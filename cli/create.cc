@@ -141,8 +141,14 @@ void build(CommandContext& context, const ConfigStore& store, CreateRequest& req
     const VolumeTree tree(request, make_lowering_context(context.sysroot(), request.vmid), context.sysroot(),
                           undo);
     interruption.check();
-    fill_rootfs(context, request, tree.root_fd(), interruption);
-    tree.sync();
+    try {
+      fill_rootfs(context, request, tree.root_fd(), interruption);
+      tree.sync();
+    } catch (const Error& error) {
+      const std::string hint = tree.hint_for(error);
+      if (hint.empty()) throw;
+      throw error.with_hint(hint);
+    }
   }
   interruption.check();
   const auto file_lock = store.lock(request.vmid, context.err());

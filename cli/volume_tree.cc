@@ -18,6 +18,8 @@ namespace hutch::cli {
 
 namespace {
 
+constexpr const char* kMayBeFull = "the storage that holds them may be full";
+
 UniqueFd mount_volume(const RequestedVolume& volume, const config::LoweringContext& volumes,
                       std::vector<UniqueFd>& images) {
   const config::ResolvedVolume resolved = volumes.resolve_volume(volume.option.volume);
@@ -117,10 +119,14 @@ void VolumeTree::attach_mount_points(const CreateRequest& request, const config:
 void VolumeTree::sync() const {
   for (const UniqueFd& image : images_) {
     if (::syncfs(image.get()) < 0) {
-      throw_errno("cannot write the container's volumes to their images",
-                  "the storage that holds them may be full");
+      throw_errno("cannot write the container's volumes to their images", kMayBeFull);
     }
   }
+}
+
+std::string VolumeTree::hint_for(const Error& failure) const {
+  const bool broken = failure.error_number() == EIO || failure.error_number() == EROFS;
+  return broken && !images_.empty() ? formatted("the volumes are images, and {}", kMayBeFull) : std::string();
 }
 
 }  // namespace hutch::cli

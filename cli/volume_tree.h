@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/files.h"
 #include "base/sysroot.h"
 #include "base/undo.h"
@@ -38,6 +39,9 @@ class VolumeTree {
   // time since it was mounted. Directory volumes are part of a host file system, which keeps its own time for
   // that.
   void sync() const;
+  // For a failure inside the volumes that may come from below them: an image that cannot be written back is
+  // broken for whoever uses it next (EIO, EROFS). Else empty.
+  std::string hint_for(const Error& failure) const;
 
  private:
   void attach_mount_points(const CreateRequest& request, const config::LoweringContext& volumes,
