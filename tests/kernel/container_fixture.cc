@@ -177,6 +177,20 @@ bool killed_before(unsigned step, const std::function<void(const HotPlugTest& te
   return WIFSIGNALED(status);
 }
 
+::testing::AssertionResult pings(const std::string& address, int seconds) {
+  const auto ping = run_program({"ping", "-n", "-c", "1", "-w", std::to_string(seconds), address});
+  if (ping.succeeded()) return ::testing::AssertionSuccess();
+  auto result = ::testing::AssertionFailure() << "no answer from " << address << "\n" << ping.out << ping.err;
+  for (const auto& command : {std::vector<std::string>{"ip", "route", "get", address},
+                              {"ip", "neigh", "show"},
+                              {"ip", "addr", "show"},
+                              {"bridge", "link", "show"}}) {
+    const auto shown = run_program(command);
+    result << join(command, " ") << ":\n" << shown.out << shown.err;
+  }
+  return result;
+}
+
 bool wait_for_file(const std::string& path, bool there) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (path_exists(AT_FDCWD, path) != there) {
@@ -299,18 +313,30 @@ bool ContainerTest::wait_until_gone() const {
   return wait_for_file(state_directory(sysroot_, vmid()), false);
 }
 
+void ContainerTest::make_privileged() {
+  set_owner_of_rootfs(0);
+  spec.id_map = {};
+  spec.unprivileged = spec.namespaces.user = false;
+}
+
+std::optional<netlink::Link> ContainerTest::on_host(const std::string& link) {
+  netlink::Socket socket;
+  return netlink::find_link(socket, link);
+}
+
 std::string ContainerTest::make_bridge() {
   bridge_ = formatted("hkb{}", vmid());
   netlink::Socket socket;
   netlink::create_bridge(socket, bridge_);
   const auto link = netlink::find_link(socket, bridge_);
-  netlink::add_address(socket, link->index, *netlink::parse_cidr(formatted("10.77.{}.1/24", vmid() % 250)));
+  netlink::add_address(socket, link->index, *netlink::parse_cidr(subnet_address(1) + "/24"));
   netlink::change_link(socket, link->index, {.up = true});
   return bridge_;
 }
 
-std::string ContainerTest::inner_address() const {
-  return formatted("10.77.{}.2", vmid() % 250);
+std::string ContainerTest::subnet_address(int host, unsigned subnet) const {
+  // Tests that run at the same time have near numbers, so those 2^14 apart never meet.
+  return formatted("10.{}.{}.{}", 64 * (subnet + 1) + vmid() / 256 % 64, vmid() % 256, host);
 }
 
 }  // namespace hutch::kernel_test

@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/sysroot.h"
+#include "netlink/link.h"
 #include "runtime/container_spec.h"
 #include "runtime/hot_plug.h"
 #include "runtime/start.h"
@@ -25,6 +27,12 @@ struct ExecResult {
 // What a container may leave on a host, as far as it belongs to this test: mounts, cgroups, links, loop
 // devices, processes, files. Sorted lines; two snapshots are compared as text.
 std::string host_snapshot(const std::string& directory, std::uint32_t vmid);
+
+// Whether one of the echo requests that go to `address` in each of these seconds is answered; if not, what
+// the host's links, routes and neighbours are. A bridge's new port forwards only when a worker of the kernel's
+// has seen its carrier, for which that waits for the RTNL lock (net/core/link_watch.c), behind the clean-up
+// after other containers: the first requests may be lost.
+::testing::AssertionResult pings(const std::string& address, int seconds = 20);
 
 class ContainerTest : public ::testing::Test {
  protected:
@@ -48,14 +56,19 @@ class ContainerTest : public ::testing::Test {
   ContainerState state() const;
   // Everything in the rootfs belongs to this host id afterwards.
   void set_owner_of_rootfs(uid_t owner);
+  // No user namespace, and a rootfs of root's.
+  void make_privileged();
   void kill();
   // Waits until the container's record is gone; false after ten seconds.
   bool wait_until_gone() const;
 
-  // A bridge of this test's own on the host, with 10.77.<n>.1/24; removed by TearDown.
+  // A bridge of this test's own on the host, with subnet_address(1)/24; removed by TearDown.
   std::string make_bridge();
-  // The address inside that bridge's subnet for the container, "10.77.<n>.2".
-  std::string inner_address() const;
+  // An address in a /24 that only this test has; the bridge's, or one of two more.
+  std::string subnet_address(int host, unsigned subnet = 0) const;
+  // The container's.
+  std::string inner_address() const { return subnet_address(2); }
+  static std::optional<netlink::Link> on_host(const std::string& link);
 
   std::uint32_t vmid() const { return spec.vmid; }
   const Sysroot& sysroot() const { return sysroot_; }
@@ -73,7 +86,8 @@ class ContainerTest : public ::testing::Test {
 // step.
 bool killed_before(unsigned step, const std::function<void(const HotPlugTest& test)>& add);
 
-// Whether a file appears (or, with `there` false, disappears) within a minute (an emulated machine on a busy host is slow).
+// Whether a file appears (or, with `there` false, disappears) within a minute (an emulated machine on a busy
+// host is slow).
 bool wait_for_file(const std::string& path, bool there = true);
 
 }  // namespace hutch::kernel_test

@@ -48,10 +48,7 @@ class DevicesTest : public ContainerTest {
   }
 
   void make_privileged() {
-    set_owner_of_rootfs(0);
-    spec.id_map = {};
-    spec.unprivileged = false;
-    spec.namespaces.user = false;
+    ContainerTest::make_privileged();
     spec.devices.allow_by_default = false;
   }
 

@@ -181,7 +181,7 @@ class LinkFaultInjectionTest : public FaultInjectionTest {
     write_kernel_file(AT_FDCWD, formatted("/proc/sys/net/ipv4/conf/{}/forwarding", veth.bridge), "1");
     veth.configure = true;
     veth.addresses = {inner_address() + "/24"};
-    veth.routes = {formatted("10.79.{}.0/24", vmid() % 250)};
+    veth.routes = {subnet_address(0, 2) + "/24"};
     veth.proxy_neighbours = true;
     veth.script_up = {"true", {}};
     veth.script_down = {"true", {}};

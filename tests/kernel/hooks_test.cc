@@ -136,9 +136,7 @@ true
 }
 
 TEST_F(HooksTest, AutodevMakesDeviceNodesForAPrivilegedContainer) {
-  run_checked({"chown", "-hR", "0:0", rootfs()});
-  spec.unprivileged = spec.namespaces.user = false;
-  spec.id_map = {};
+  make_privileged();
   // The container itself may not make any.
   spec.devices.allow_by_default = false;
   spec.devices.rules = {{.allow = true, .type = 'c', .major = 1, .read = true, .write = true, .mknod = true}};
@@ -227,11 +225,8 @@ TEST_F(HooksTest, AnOutputThatIsLeftOpenIsNotWaitedFor) {
 
 // A start hook is a program of the guest's, beside a first process that is still ours.
 TEST_F(HooksTest, StartHooksOfAPrivilegedContainerHaveItsRightsOnly) {
-  spec.id_map = {};
-  spec.unprivileged = false;
-  spec.namespaces.user = false;
+  make_privileged();
   spec.devices = {.allow_by_default = false, .rules = {}};
-  run_checked({"chown", "-hR", "0:0", rootfs()});
   replace_file(AT_FDCWD, rootfs() + "/bin/spy",
                "#!/bin/sh\nbusybox mknod /tmp/kmsg c 1 11\n"
                "(: </tmp/kmsg) && echo kmsg >/tmp/seen\n"
@@ -247,10 +242,8 @@ TEST_F(HooksTest, StartHooksOfAPrivilegedContainerHaveItsRightsOnly) {
 
 // Programs of a privileged container may trace a first process that they see.
 TEST_F(HooksTest, TheFirstProcessHasNoMoreThanAStartHookThatCouldTraceIt) {
-  spec.id_map = {};
-  spec.unprivileged = spec.namespaces.user = false;
+  make_privileged();
   spec.capabilities.drop = {{"sys_module", {}}, {"sys_time", {}}, {"mac_admin", {}}};
-  run_checked({"chown", "-hR", "0:0", rootfs()});
   hook(HookPhase::start, "sh -c 'grep ^Cap[PEI] /proc/1/status > /tmp/first'");
   start();
   const std::string sets = read_file(AT_FDCWD, rootfs() + "/tmp/first");

@@ -164,10 +164,7 @@ TEST_F(VolumeHotPlugTest, KeepAttributesGivesTheVolumeTheCoveredOwner) {
 }
 
 TEST_F(VolumeHotPlugTest, MountsOfTheContainerDoNotReachTheHost) {
-  spec.id_map = {};
-  spec.unprivileged = false;
-  spec.namespaces.user = false;
-  set_owner_of_rootfs(0);
+  make_privileged();
   start();
   const auto volume = directory_volume();
   add_volume(sysroot(), spec, state(), volume);

@@ -143,10 +143,7 @@ TEST_F(IsolationTest, DeviceNodesWorkAndNoOthersCanBeMade) {
 }
 
 TEST_F(IsolationTest, PrivilegedContainersHaveADeviceFilter) {
-  spec.id_map = {};
-  spec.unprivileged = false;
-  spec.namespaces.user = false;
-  ASSERT_EQ(::lchown(rootfs().c_str(), 0, 0), 0);
+  make_privileged();
   spec.devices.allow_by_default = false;
   cgroupv2::DeviceRule rule;
   rule.type = 'c';

@@ -20,10 +20,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-bool pings(const std::string& address) {
-  return run_program({"ping", "-c", "1", "-W", "5", address}).succeeded();
-}
-
 class LinkHotPlugTest : public ContainerTest {
  protected:
   void SetUp() override {
@@ -43,17 +39,13 @@ class LinkHotPlugTest : public ContainerTest {
     link.mac = "BC:24:11:12:34:56";
     link.own_vlans = true;
     link.addresses = {inner_address() + "/24"};
-    link.gateway4 = formatted("10.77.{}.1", vmid() % 250);
+    link.gateway4 = subnet_address(1);
     link.origin = {"test.conf", 5};
     return link;
   }
   void make_other_bridge() {
     run_checked({"ip", "link", "add", other_bridge_, "type", "bridge"});
     run_checked({"ip", "link", "set", other_bridge_, "up"});
-  }
-  std::optional<netlink::Link> on_host(const std::string& name) {
-    netlink::Socket socket;
-    return netlink::find_link(socket, name);
   }
   void add(const LinkSpec& link) { add_link(sysroot(), state(), link); }
   void change(const LinkSpec& from, const LinkSpec& to) { change_link(sysroot(), state(), from, to); }
@@ -126,8 +118,8 @@ TEST_F(LinkHotPlugTest, AddressAndGatewayFollow) {
   const LinkSpec from = link_on(make_bridge());
   add(from);
   LinkSpec to = from;
-  to.addresses = {formatted("10.77.{}.9/24", vmid() % 250), "fd77::9/64"};
-  to.gateway4 = formatted("10.77.{}.254", vmid() % 250);
+  to.addresses = {subnet_address(9) + "/24", "fd77::9/64"};
+  to.gateway4 = subnet_address(254);
   to.gateway6 = "fd77::1";
   change(from, to);
   const std::string shown = sh("ip addr show eth0");
@@ -165,8 +157,8 @@ TEST_F(LinkHotPlugTest, AFailedChangeRestoresWhatWas) {
   LinkSpec to = from;
   to.bridge = other_bridge_;
   // The last of all to change, and refused by the kernel.
-  to.addresses = {formatted("10.77.{}.9/24", vmid() % 250), "fd77::9/64"};
-  to.gateway4 = formatted("10.77.{}.254", vmid() % 250);
+  to.addresses = {subnet_address(9) + "/24", "fd77::9/64"};
+  to.gateway4 = subnet_address(254);
   sh("echo 1 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6");
   EXPECT_THAT(change_error(from, to), HasSubstr("test.conf:5"));
   EXPECT_EQ(on_host(from.host_name)->master, on_host(from.bridge)->index);
@@ -286,7 +278,7 @@ TEST_F(LinkHotPlugTest, VlansFollowOnAVlanAwareBridge) {
   to.tag = 5;
   to.trunks = {{20, 21}};
   change(from, to);
-  EXPECT_FALSE(pings(inner_address()));
+  EXPECT_FALSE(pings(inner_address(), 2));
   const std::string shown = run_checked({"bridge", "vlan", "show", "dev", from.host_name}).out;
   EXPECT_THAT(shown, HasSubstr("5 PVID Egress Untagged"));
   EXPECT_THAT(shown, HasSubstr("21"));

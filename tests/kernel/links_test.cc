@@ -24,10 +24,6 @@ using ::testing::Not;
 using ::testing::StartsWith;
 using Kind = LinkSpec::Kind;
 
-bool pings(const std::string& address) {
-  return run_program({"ping", "-c", "1", "-W", "5", address}).succeeded();
-}
-
 class LinksTest : public ContainerTest {
  protected:
   void SetUp() override {
@@ -54,8 +50,8 @@ class LinksTest : public ContainerTest {
     ip(formatted("link set {} up", far_));
     ip(formatted("addr add {}/24 dev {}", far_address(), far_));
   }
-  std::string far_address() const { return formatted("10.78.{}.1", vmid() % 250); }
-  std::string near_address() const { return formatted("10.78.{}.2", vmid() % 250); }
+  std::string far_address() const { return subnet_address(1, 1); }
+  std::string near_address() const { return subnet_address(2, 1); }
 
   LinkSpec& add_link(Kind kind, const std::string& name) {
     LinkSpec link;
@@ -75,11 +71,6 @@ class LinksTest : public ContainerTest {
     link.configure = true;
     link.addresses = {near_address() + "/24"};
     return link;
-  }
-
-  std::optional<netlink::Link> on_host(const std::string& name) {
-    netlink::Socket socket;
-    return netlink::find_link(socket, name);
   }
 
   // Scripts that write what they get to a file that `recorded` reads.
@@ -187,7 +178,7 @@ TEST_F(LinksTest, AVlanCarriesItsTag) {
     GTEST_SKIP() << "probe: this kernel has no VLAN links";
   }
   start();
-  EXPECT_FALSE(pings(near_address()));
+  EXPECT_FALSE(pings(near_address(), 2));
   ip(formatted("addr flush dev {}", far_));
   ip(formatted("addr add {}/24 dev {}.5", far_address(), far_));
   ip(formatted("link set {}.5 up", far_));
@@ -216,7 +207,7 @@ TEST_F(LinksTest, ARoutedVethIsReachedByARoute) {
   link.configure = true;
   link.addresses = {near_address() + "/32"};
   link.gateway4 = "169.254.7.7";
-  link.routes = {formatted("10.79.{}.0/24", vmid() % 250)};
+  link.routes = {subnet_address(0, 2) + "/24"};
   start();
   // The kernel answers for an address only when it has a route to it over another link (net/ipv4/arp.c), and
   // a test machine may have neither routes nor an address to ask from.
@@ -224,7 +215,7 @@ TEST_F(LinksTest, ARoutedVethIsReachedByARoute) {
   ip(formatted("route add 169.254.7.7/32 dev {}", far_));
   EXPECT_TRUE(pings(near_address()));
   const std::string routes = run_checked({"ip", "route"}).out;
-  EXPECT_THAT(routes, HasSubstr(formatted("10.79.{}.0/24 dev {}", vmid() % 250, link.host_name)));
+  EXPECT_THAT(routes, HasSubstr(formatted("{}/24 dev {}", subnet_address(0, 2), link.host_name)));
   EXPECT_THAT(sh("ip route"), HasSubstr("default via 169.254.7.7"));
   // The host answers for the gateway.
   EXPECT_THAT(run_checked({"ip", "neigh", "show", "proxy"}).out,
@@ -249,7 +240,7 @@ TEST_F(LinksTest, AutoIsTheBridgesAddress) {
   link.addresses = {inner_address() + "/24"};
   link.gateway4 = "auto";
   start();
-  EXPECT_THAT(sh("ip route"), HasSubstr(formatted("default via 10.77.{}.1", vmid() % 250)));
+  EXPECT_THAT(sh("ip route"), HasSubstr("default via " + subnet_address(1)));
 }
 
 TEST_F(LinksTest, AnotherLinkAnswersForTheContainer) {
@@ -353,7 +344,7 @@ TEST_F(LinksTest, ATagOnAVlanAwareBridgeSeparates) {
     GTEST_SKIP() << "probe: this kernel's bridges do not filter by VLAN";
   }
   start();
-  EXPECT_FALSE(pings(inner_address()));
+  EXPECT_FALSE(pings(inner_address(), 2));
   run_checked({"bridge", "vlan", "add", "dev", link.bridge, "vid", "5", "pvid", "untagged", "self"});
   EXPECT_TRUE(pings(inner_address()));
 }

@@ -64,17 +64,6 @@ class NamespacesTest : public ContainerTest {
   }
   const std::string& first_init() const { return first_init_; }
 
-  void make_privileged() {
-    spec.unprivileged = spec.namespaces.user = false;
-    spec.id_map = {};
-    const auto own = [](const std::string& path) {
-      check(::lchown(path.c_str(), 0, 0), "cannot change an owner");
-    };
-    own(rootfs());
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(rootfs()))
-      own(entry.path().string());
-  }
-
   void share(NamespaceKind kind) {
     using Target = SharedNamespace::Target;
     spec.namespaces.shared.push_back({kind, Target::container, "", kFirstVmid, {"test.conf", 7}});

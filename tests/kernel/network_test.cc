@@ -36,7 +36,7 @@ TEST_F(NetworkTest, TheHostReachesAConfiguredInterface) {
   EXPECT_THAT(shown, HasSubstr("bc:24:11:12:34:56"));
   EXPECT_THAT(shown, HasSubstr("mtu 1400"));
   EXPECT_THAT(shown, HasSubstr(inner_address()));
-  EXPECT_EQ(run_program({"ping", "-c", "1", "-W", "5", inner_address()}).status, 0);
+  EXPECT_TRUE(pings(inner_address()));
   netlink::Socket socket;
   const auto host_end = netlink::find_link(socket, link.host_name);
   ASSERT_TRUE(host_end);

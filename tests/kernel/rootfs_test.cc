@@ -41,13 +41,6 @@ class RootfsTest : public ContainerTest {
     spec.rootfs.work = directory() + "/olwork";
   }
 
-  void make_privileged() {
-    set_owner_of_rootfs(0);
-    spec.id_map = {};
-    spec.unprivileged = false;
-    spec.namespaces.user = false;
-  }
-
   std::string make_image(const std::string& name, const std::vector<std::string>& options) {
     const std::string image = directory() + "/" + name;
     run_checked({"truncate", "-s", "64M", image});
