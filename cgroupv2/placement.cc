@@ -14,6 +14,8 @@ namespace hutch::cgroupv2 {
 
 namespace {
 
+constexpr std::string_view kFreshPeriod = "100000";
+
 using Files = std::vector<std::pair<std::string, std::string>>;
 
 [[noreturn]] void refuse(const FileWrite& write, std::string_view reason, std::string hint = {}) {
@@ -232,8 +234,18 @@ std::vector<PlacedWrite> place(const std::vector<FileWrite>& writes, const Layou
 std::vector<PlacedWrite> place_on_unified(const std::vector<FileWrite>& writes, const Layout& layout) {
   std::vector<PlacedWrite> placed;
   for (const auto& write : writes) {
-    if (is_on_unified(write, layout)) placed.push_back({layout.unified, write.file, write.value, write.origin});
+    if (is_on_unified(write, layout))
+      placed.push_back({layout.unified, write.file, write.value, write.origin});
   }
+  return placed;
+}
+
+std::vector<PlacedWrite> for_fresh_group(std::vector<PlacedWrite> placed) {
+  const auto period = std::find_if(placed.begin(), placed.end(), [](const PlacedWrite& write) {
+    return write.file == "cpu.cfs_period_us";
+  });
+  // A later one may go back to it.
+  if (period != placed.end() && period->value == kFreshPeriod) placed.erase(period);
   return placed;
 }
 

@@ -53,6 +53,10 @@ std::vector<PlacedWrite> place(const std::vector<FileWrite>& writes, const Layou
 // Those of them that go to the cgroup2 tree; needs no v1 hierarchies in `layout` and throws nothing.
 std::vector<PlacedWrite> place_on_unified(const std::vector<FileWrite>& writes, const Layout& layout);
 
+// `placed` for groups that were just made: without the CPU period that a v1 group has from the beginning
+// (sched-bwc.rst). Writing it changes nothing, and lets the kernel look at each group of the host.
+std::vector<PlacedWrite> for_fresh_group(std::vector<PlacedWrite> placed);
+
 // What has to be written to a running group that was limited by `from`, so that it is limited by `to`: the
 // files whose last value differs, in the order above; a limit that `to` does not have any more gets the
 // kernel's default (cgroup-v2.rst; 1024 for v1's cpu.shares), and a file without a known default is left as

@@ -302,7 +302,8 @@ void HostPlanner::choose_limits() {
     cpus = cgroupv2::print_cpu_list(
         cgroupv2::choose_cpus(facts_->cpus, spec_.resources.cpu_count->value, facts_->seed));
   }
-  limits_ = cgroupv2::place(cgroupv2::resource_writes(spec_.resources, cpus), plan_.cgroups);
+  limits_ = cgroupv2::for_fresh_group(
+      cgroupv2::place(cgroupv2::resource_writes(spec_.resources, cpus), plan_.cgroups));
 }
 
 void HostPlanner::choose_profile() {

@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kParent = "hutch-floor";  // our containers' cgroups live below this one
 
-// Where a group of limits lives on this host.
+// Where a group of limits lives on this host. What a new group has anyway is not written.
 struct Hierarchy {
   const char* root;
   bool v2;
@@ -30,20 +30,14 @@ struct Hierarchy {
 constexpr Hierarchy kHybrid[] = {
     {"/sys/fs/cgroup/unified", true, {}},
     {"/sys/fs/cgroup/memory", false, {{"memory.limit_in_bytes", "536870912"}}},
-    {"/sys/fs/cgroup/cpu",
-     false,
-     {{"cpu.cfs_period_us", "100000"}, {"cpu.cfs_quota_us", "50000"}, {"cpu.shares", "1024"}}},
+    {"/sys/fs/cgroup/cpu", false, {{"cpu.cfs_quota_us", "50000"}}},
     {"/sys/fs/cgroup/pids", false, {{"pids.max", "4096"}}},
     {"/sys/fs/cgroup/cpuset", false, {{"cpuset.cpus", "0"}, {"cpuset.mems", "0"}}},
 };
 constexpr Hierarchy kUnified[] = {
     {"/sys/fs/cgroup",
      true,
-     {{"memory.max", "536870912"},
-      {"cpu.max", "50000 100000"},
-      {"cpu.weight", "100"},
-      {"pids.max", "4096"},
-      {"cpuset.cpus", "0"}}},
+     {{"memory.max", "536870912"}, {"cpu.max", "50000 100000"}, {"pids.max", "4096"}, {"cpuset.cpus", "0"}}},
 };
 static_assert(sizeof kHybrid / sizeof kHybrid[0] == kMaxTasks + 1);
 

@@ -128,6 +128,24 @@ TEST(PlacementTest, CpuBandwidth) {
   }
 }
 
+TEST(PlacementTest, AFreshGroupHasItsCpuPeriod) {
+  const auto fresh = [](const char* value, const char* then = nullptr) {
+    std::vector<FileWrite> writes = {{"cpu.max", value, kLine}};
+    if (then != nullptr) writes.push_back({"cpu.max", then, kLine});
+    std::vector<std::string> texts;
+    for (const auto& write : for_fresh_group(place(writes, hybrid()))) {
+      texts.push_back(write.file + "=" + write.value);
+    }
+    return texts;
+  };
+  EXPECT_THAT(fresh("150000 100000"), ElementsAre("cpu.cfs_quota_us=150000"));
+  EXPECT_THAT(fresh("max 50000"), ElementsAre("cpu.cfs_period_us=50000", "cpu.cfs_quota_us=-1"));
+  EXPECT_THAT(fresh("20000 50000", "20000 100000"),
+              ElementsAre("cpu.cfs_period_us=50000", "cpu.cfs_quota_us=20000", "cpu.cfs_period_us=100000",
+                          "cpu.cfs_quota_us=20000"));
+  EXPECT_EQ(for_fresh_group({{"/cg", "cpu.max", "1000 100000", kLine}}).size(), 1U);
+}
+
 TEST(PlacementTest, CpuWeightBecomesShares) {
   EXPECT_EQ(place_hybrid("cpu.weight", "10000").at(0).value, "262144");
   EXPECT_EQ(place_hybrid("cpu.weight", "100").at(0).value, "2598");
