@@ -1,11 +1,8 @@
 // What the steps of a plan that are about mounts do on the host, and their undo (StartExecutor::perform).
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -21,16 +18,6 @@
 #include "runtime/volumes.h"
 
 namespace hutch {
-
-namespace {
-
-void remove_directory_if_empty(const std::string& path) {
-  if (::rmdir(path.c_str()) < 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EBUSY) {
-    throw_errno(formatted("cannot remove '{}'", path));
-  }
-}
-
-}  // namespace
 
 void StartExecutor::perform(const host::EnterMounts&) {
   const UniqueFd mounts = supervisor_->await_ready();
@@ -54,14 +41,9 @@ OpenedVolume StartExecutor::mount(const host::MountVolume& step, int id_map) {
   if (step.volume->key != "rootfs") {
     return mount_below(*step.volume, id_map, path, owner.uid, owner.gid);  // goes with the rootfs
   }
-  if (plan_->spec.rootfs_mount.empty()) {
-    const std::string parent = path.substr(0, path.rfind('/'));
-    push_undo("remove " + path, [path, parent] {
-      remove_directory_if_empty(path);
-      remove_directory_if_empty(parent);
-    });
-    make_directories(path);
-  }
+  // Stays for the next start, as long as the container has a config: to make it anew, on the disk, takes
+  // three times as long as to mount a directory there.
+  if (plan_->spec.rootfs_mount.empty()) make_directories(path);
   OpenedVolume opened = mount_rootfs(*step.volume, id_map, path, step.expected_owner, owner);
   push_undo("unmount " + path,
             [path] { check(::umount2(path.c_str(), MNT_DETACH), formatted("cannot unmount '{}'", path)); });

@@ -108,16 +108,6 @@ void remove_leftover_profile(std::uint32_t vmid) {
   unload_profile(apparmor_profile_name(input));
 }
 
-void remove_mount_directories(const Sysroot& sysroot, std::uint32_t vmid) {
-  std::string path = rootfs_mount_path(sysroot, vmid);
-  for (int level = 0; level < 2; ++level) {
-    if (::rmdir(path.c_str()) < 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EBUSY) {
-      throw_errno(formatted("cannot remove '{}'", path));
-    }
-    path.resize(path.rfind('/'));
-  }
-}
-
 // For a clean-up without the supervisor, which has them itself.
 HeldNamespaces hold_namespaces(const ContainerState& state) {
   HeldNamespaces held;
@@ -155,7 +145,6 @@ bool remove_leftovers(const Sysroot& sysroot, const ContainerState& state, const
     cgroupv2::remove_empty_group(group.layout().unified, state.cgroup_monitor);
   }
   remove_leftover_profile(state.vmid);
-  remove_mount_directories(sysroot, state.vmid);
   links.wait(kCleanUpTimeout);
   const bool agreed = hooks.run_post_stop();
   remove_tree(AT_FDCWD, state_directory(sysroot, state.vmid));

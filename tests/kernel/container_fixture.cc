@@ -209,10 +209,10 @@ void ContainerTest::SetUp() {
   ASSERT_EQ(::chmod(directory_.c_str(), 0755), 0);
   sysroot_ = Sysroot(directory_ + "/root");
   // The directories that stay after a start, so that snapshots before and after can be equal.
-  for (const auto* path : {"run/hutch", "var/lib/lxc", "var/cache/hutch/seccomp"})
-    make_directories(sysroot_.path(path));
+  for (const auto* path : {"run/hutch", "var/cache/hutch/seccomp"}) make_directories(sysroot_.path(path));
   make_busybox_rootfs(rootfs());
   spec = base_spec(900000 + static_cast<std::uint32_t>(::getpid()) % 90000, rootfs());
+  make_directories(rootfs_mount_path(sysroot_, vmid()));
   before_ = host_snapshot(directory_, vmid());
 }
 

@@ -61,6 +61,7 @@ class NamespacesTest : public ContainerTest {
   void make_second() {
     first_init_ = init();
     spec.vmid = kSecondVmid;
+    make_directories(rootfs_mount_path(sysroot(), vmid()));  // stays after a start
   }
   const std::string& first_init() const { return first_init_; }
 
