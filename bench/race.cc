@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "base/error.h"
@@ -52,12 +53,21 @@ void end_container_anyway(Runner& runner, const Contender& contender) noexcept {
   }
 }
 
+std::vector<std::size_t> turns(std::size_t count, std::size_t round) {
+  std::vector<std::size_t> order;
+  for (std::size_t at = 0; at < count; ++at) {
+    // 0, 1, count - 1, 2, count - 2 …: all steps from one to the next differ.
+    const std::size_t zigzag = at % 2 == 1 ? (at + 1) / 2 : (count - at / 2) % count;
+    order.push_back((zigzag + round) % count);
+  }
+  if (count % 2 == 1 && round / count % 2 == 1) std::reverse(order.begin(), order.end());
+  return order;
+}
+
 void race(Runner& runner, std::vector<Entry>& entries, const RaceRules& rules) {
   for (int round = -rules.warm_up; round < rules.rounds; ++round) {
-    // Whoever comes after a slow tool would always be the same otherwise.
-    const auto first = static_cast<std::size_t>(round + rules.warm_up);
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-      auto& entry = entries[(first + i) % entries.size()];
+    for (const auto at : turns(entries.size(), static_cast<std::size_t>(round + rules.warm_up))) {
+      auto& entry = entries[at];
       if (!entry.failure.empty() || !entry.contender.cannot.empty()) continue;
       std::this_thread::sleep_for(kPause);
       stop_if_interrupted();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,14 @@ struct RaceRules {
   bool exec = false;
 };
 
-// Starts, asks and stops each contender in turn, round by round, each round beginning with the next one. One
-// that fails is taken out. Throws Error when a signal asks for the end; no container is left running.
+// Whose turn it is in one round of `count` contenders: 0 to count - 1, each once. In count rounds (twice as
+// many when the number is odd) each comes directly after each other equally often: what a tool leaves to the
+// kernel would else be in the way of always the same next one. (E. J. Williams, 1949: balanced for residual
+// effects.)
+std::vector<std::size_t> turns(std::size_t count, std::size_t round);
+
+// Starts, asks and stops each contender in turn, round by round. One that fails is taken out. Throws Error
+// when a signal asks for the end; no container is left running.
 void race(Runner& runner, std::vector<Entry>& entries, const RaceRules& rules);
 
 // Ends a container that was started, and removes what its tool leaves.
