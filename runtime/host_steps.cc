@@ -1,6 +1,7 @@
 // What each step of a plan does on the host, and its undo (StartExecutor::perform).
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -215,8 +216,14 @@ void StartExecutor::perform(const host::WriteIdMaps&) {
 }
 
 void StartExecutor::perform(const host::Proceed& step) {
-  if (!step.after) return send_proceed(step.message);
-  side_.wait_for(*step.after - side_begin_ + 1, [this, &step] { send_proceed(step.message); });
+  if (step.after) {
+    side_.wait_for(*step.after - side_begin_ + 1, [this, &step] { send_proceed(step.message); });
+  } else {
+    send_proceed(step.message);
+  }
+  // Nobody has as much left to do as the first process. With the lanes on the only two CPUs it would be queued
+  // until one of them is done (docs/performance.md).
+  if (step.message == SyncMessage::Type::proceed_mapped) ::sched_yield();
 }
 
 void StartExecutor::send_proceed(SyncMessage::Type type) {
