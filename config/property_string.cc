@@ -58,7 +58,8 @@ void add_part(const PropertyFormat& format, std::string_view part, PropertyValue
     name = format.default_key;
   }
   if (name.empty()) throw Error(formatted("empty key in '{}'", part));
-  if (value.empty()) throw Error(formatted("empty value for key '{}'", name));
+  // Blanks alone would not survive a rewrite, which leaves out the default key's name.
+  if (trim(value).empty()) throw Error(formatted("empty value for key '{}'", name));
   const PropertyKey* key = find_key(format, name);
   if (key == nullptr) throw Error(formatted("unknown key '{}'", name));
   if (!values.try_emplace(std::string(name), checked_value(*key, value)).second) {

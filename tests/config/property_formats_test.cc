@@ -51,6 +51,7 @@ TEST(PropertyString, DoesNotTrimBlanks) {
 TEST(PropertyString, RefusesWithTheReason) {
   EXPECT_EQ(common_reason("x,=y"), "empty key in '=y'");
   EXPECT_EQ(common_reason("x,zone="), "empty value for key 'zone'");
+  EXPECT_EQ(common_reason("x,zone= \n"), "empty value for key 'zone'");
   EXPECT_EQ(common_reason("x,zone=y,z"), "'z' lacks a key and 'file' is already given");
   EXPECT_EQ(common_reason("x,zone=y,colour=red"), "unknown key 'colour'");
   EXPECT_EQ(common_reason("x,zone=y,zone=z"), "key 'zone' is given twice");
