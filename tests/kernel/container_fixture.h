@@ -28,10 +28,10 @@ struct ExecResult {
 // devices, processes, files. Sorted lines; two snapshots are compared as text.
 std::string host_snapshot(const std::string& directory, std::uint32_t vmid);
 
-// Whether one of the echo requests that go to `address` in each of these seconds is answered; if not, what
-// the host's links, routes and neighbours are. A bridge's new port forwards only when a worker of the kernel's
-// has seen its carrier, for which that waits for the RTNL lock (net/core/link_watch.c), behind the clean-up
-// after other containers: the first requests may be lost.
+// Whether one of the echo requests that go to `address` for so long is answered; if not, what the host's
+// links, routes and neighbours are. The first may be lost: a bridge's new port forwards only when a worker of
+// the kernel's has seen its carrier, for which that waits for the RTNL lock (net/core/link_watch.c), behind
+// the clean-up after other containers.
 ::testing::AssertionResult pings(const std::string& address, int seconds = 20);
 
 class ContainerTest : public ::testing::Test {
