@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "runtime/self_exec.h"
 
@@ -208,9 +210,13 @@ ProcessIdentity start_console_watch(const ConsoleWatchSetup& setup, const Consol
                                    buffer.get()};
   const pid_t pid = start_self("cannot start the process that watches the console",
                                [&] { return execute(setup, words, wanted); });
-  const auto identity = identify_process(pid);
-  if (!identity) throw Error("the process that watches the console has ended at once");
-  return *identity;
+  if (const auto identity = identify_process(pid)) return *identity;
+  ProgramResult ended;
+  while (::waitpid(pid, &ended.status, 0) < 0) {
+    if (errno != EINTR) throw_errno("cannot collect the process that watches the console");
+  }
+  if (!ended.succeeded()) throw Error("the process that watches the console " + ended.status_text());
+  return {};
 }
 
 int run_console_watch(const std::vector<std::string>& words) {

@@ -121,12 +121,13 @@ void StartExecutor::perform(const host::StartConsoleWatch&) {
   setup.mounts = options_.host_mounts;
   setup.buffer_path = console_buffer_path(plan_->sysroot, plan_->spec.vmid);
   record_.console_watch = start_console_watch(setup, console_files_);
+  console_files_ = {};
+  if (record_.console_watch.pid == 0) return;
   push_undo("end the process that watches the console", [pid = record_.console_watch.pid] {
     ::kill(pid, SIGKILL);  // our child, so its number is its own until we have collected it
     while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
     }
   });
-  console_files_ = {};
   write_unpublished_state(plan_->sysroot, record_);
 }
 

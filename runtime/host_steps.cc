@@ -257,7 +257,12 @@ void StartExecutor::perform(const host::StartDhcpClient& step) {
   const auto& plan = *plan_;
   push_undo("end the DHCP client of " + step.client.interface,
             [&plan, client = step.client] { kill_dhcp_client(plan.sysroot, plan.spec.vmid, client); });
-  start_dhcp_client(plan.sysroot, plan.spec.vmid, init_identity_, step.client);
+  try {
+    start_dhcp_client(plan.sysroot, plan.spec.vmid, init_identity_, step.client);
+  } catch (const Error&) {
+    if (is_alive(init_identity_)) throw;
+    // An init that has ended took the network along.
+  }
 }
 
 void StartExecutor::perform(const host::AwaitSide& step) {

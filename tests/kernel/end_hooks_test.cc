@@ -1,9 +1,11 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -53,6 +55,37 @@ TEST_F(HooksTest, EndHooksRunOnceWhenInitEnds) {
     forget();
     kill();
   }
+}
+
+// The last host steps, each with an init that has ended by then.
+TEST_F(HooksTest, AnInitMayEndBeforeItsStartIsDone) {
+  hook(HookPhase::stop, directory() + "/note");
+  hook(HookPhase::post_stop, directory() + "/note");
+  spec.console = true;
+  spec.console_output.log_file = {directory() + "/console.log", {}};
+  spec.init.argv = {"/bin/sh", "-c", "echo last words"};
+  StartPlan planned = plan();
+  const auto waits = std::find_if(planned.host.begin(), planned.host.end(), [](const auto& step) {
+    return std::holds_alternative<host::AwaitExec>(step.action);
+  });
+  ASSERT_NE(waits, planned.host.end());
+  HostStep dhcp;  // whether there is a client or not
+  dhcp.action = host::StartDhcpClient{{AF_INET, "eth0"}};
+  planned.host.insert(waits + 1, dhcp);
+  StartOptions options;
+  bool executed = false;
+  options.before_step = [&](std::size_t at) {
+    if (executed) {
+      const auto record = read_unpublished_state(sysroot(), vmid());
+      while (record && is_alive(record->init)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    executed |= at < planned.host.size() && std::holds_alternative<host::AwaitExec>(planned.host[at].action);
+  };
+  start_container(planned, options);
+  EXPECT_TRUE(wait_until_gone());
+  EXPECT_EQ(order(), "stop post-stop");
+  EXPECT_THAT(lines("stop"), Contains(HasSubstr("LXC_TARGET=stop")));
+  EXPECT_EQ(read_file(AT_FDCWD, directory() + "/console.log"), "last words\r\n");
 }
 
 TEST_F(HooksTest, EndHooksRunOnceWithoutASupervisor) {
