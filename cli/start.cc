@@ -11,8 +11,8 @@
 #include "cli/start_preparation.h"
 #include "cli/trace_output.h"
 #include "guest/setup.h"
+#include "runtime/hookscript.h"
 #include "runtime/stop.h"
-#include "runtime/stop_hooks.h"
 
 namespace hutch::cli {
 
@@ -90,7 +90,7 @@ config::ContainerConfig startable_config(CommandContext& context, const ConfigSt
 }
 
 std::vector<std::string> start(CommandContext& context, const config::ContainerConfig& config, Trace& trace,
-                               ContainerStart& start) {
+                               ContainerStart& start, std::optional<HookscriptTurn>& turn) {
   start.set_options(start_options(context, config, trace));
   const auto failing_start = [&](auto action) {
     try {
@@ -105,7 +105,9 @@ std::vector<std::string> start(CommandContext& context, const config::ContainerC
   };
   const StartPlan plan = prepare_start(context, config, trace, [&](StartPlan ahead) {
     tell_hookscript(ahead.spec);
+    const bool scripted = !context.restarting() && !ahead.spec.hookscript.value.empty();
     failing_start([&] { start.begin(std::move(ahead)); });
+    if (scripted) turn.emplace(context.sysroot(), config.vmid);
   });
   return failing_start([&] { return start.finish(plan); });
 }
@@ -138,8 +140,9 @@ int command_start(CommandContext& context) {
     lock = store.lock(context.vmid(), context.err());
   }
   const auto config = startable_config(context, store, trace);
+  std::optional<HookscriptTurn> turn;
   try {
-    for (const auto& warning : start(context, config, trace, begun)) context.warn(warning);
+    for (const auto& warning : start(context, config, trace, begun, turn)) context.warn(warning);
   } catch (const Error&) {
     // A relative file name is meant where the user is.
     begun.give_up();

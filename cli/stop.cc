@@ -8,7 +8,7 @@
 #include "cli/container_file.h"
 #include "cli/destruction.h"
 #include "cli/pending_application.h"
-#include "runtime/stop_hooks.h"
+#include "runtime/hookscript.h"
 
 namespace hutch::cli {
 

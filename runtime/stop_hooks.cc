@@ -14,9 +14,9 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
-#include "base/process.h"
 #include "base/text.h"
 #include "runtime/container_hooks.h"
+#include "runtime/hookscript.h"
 
 namespace hutch {
 
@@ -177,6 +177,9 @@ bool StopHooks::run_list(HookPhase phase, const HookSpec::List& list, bool with_
 void StopHooks::run_hookscript() {
   if (state_.hookscript.empty()) return;
   try {
+    if (!HookscriptTurn::wait(sysroot_, state_.vmid)) {
+      report("the hookscript is told post-stop while it is still busy with post-start");
+    }
     hutch::run_hookscript(state_.hookscript, state_.vmid, "post-stop");
   } catch (const Error& error) {
     report(error.what());
@@ -188,29 +191,6 @@ void StopHooks::report(const std::string& failure) const {
   log_.write(LogLevel::error, "stop", failure);
   std::fprintf(stderr, "CT %u: %s\n", state_.vmid, failure.c_str());
   ::syslog(LOG_WARNING | LOG_DAEMON, "pct: CT %u: %s", state_.vmid, failure.c_str());
-}
-
-void run_hookscript(const std::string& script, std::uint32_t vmid, const char* phase) {
-  ProgramOptions options;
-  options.keep_environment = true;
-  options.inherit_in = true;
-  options.inherit_out = true;
-  options.inherit_err = true;
-  options.until_exit = true;
-  options.before_exec = [] {
-    sigset_t none;
-    ::sigemptyset(&none);
-    check(::sigprocmask(SIG_SETMASK, &none, nullptr), "cannot unblock signals");
-    check(::chdir("/"), "cannot change to '/'");
-  };
-  const std::string what = formatted("hookscript error for {} on {}", vmid, phase);
-  ProgramResult result;
-  try {
-    result = run_program({script, std::to_string(vmid), phase}, options);
-  } catch (const Error& error) {
-    throw error.with_context(what);
-  }
-  if (!result.succeeded()) throw Error(formatted("{}: '{}' {}", what, script, result.status_text()));
 }
 
 }  // namespace hutch

@@ -78,8 +78,4 @@ class StopHooks {
   void report(const std::string& failure) const;
 };
 
-// Runs `<script> <vmid> <phase>` with this process's outputs; throws "hookscript error for 100 on pre-start:
-// ..." when it fails.
-void run_hookscript(const std::string& script, std::uint32_t vmid, const char* phase);
-
 }  // namespace hutch

@@ -107,8 +107,25 @@ TEST_F(HooksOfCommands, AGuestThatEndsItselfIsToldAfterwardsOnly) {
   add_hookscript(note());
   add_to_config("lxc.init.cmd: /bin/sh -c 'exit 0'\n");
   ASSERT_EQ(pct({"start", vmid_}).status, 0);
-  EXPECT_TRUE(wait_for([&] { return told().ends_with("post-stop\n"); }));
+  EXPECT_TRUE(wait_for([&] { return told().ends_with("post-stop\n"); })) << told();
   EXPECT_EQ(told().find("pre-stop"), std::string::npos);
+}
+
+// However long the script is busy with the start.
+TEST_F(HooksOfCommands, AGuestThatEndsItselfIsToldAfterItsStart) {
+  add_hookscript(formatted("if [ $2 = post-start ]; then : > {}/told; sleep 1; fi\n", rootfs()) + note());
+  add_to_config("lxc.init.cmd: /bin/sh -c 'until [ -e /told ]; do sleep 0.05; done'\n");
+  ASSERT_EQ(pct({"start", vmid_}).status, 0);
+  EXPECT_EQ(told(), formatted("{0} pre-start\n{0} post-start\n", vmid_));
+  EXPECT_TRUE(wait_for([&] { return told().ends_with("post-stop\n"); })) << told();
+}
+
+TEST_F(HooksOfCommands, AScriptMayStopWhatItIsToldOf) {
+  add_hookscript(formatted("if [ $2 = post-start ]; then HUTCH_ROOT={} {} pct stop $1; fi\n", host.root(),
+                           "/proc/" + std::to_string(::getpid()) + "/exe") +
+                 note());
+  ASSERT_EQ(pct({"start", vmid_}).status, 0);
+  EXPECT_EQ(told(), formatted("{0} pre-start\n{0} pre-stop\n{0} post-stop\n{0} post-start\n", vmid_));
 }
 
 TEST_F(HooksOfCommands, ARebootFromInsideIsNotToldAndCopiesTheEnvironmentAgain) {
