@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <thread>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -36,6 +37,7 @@ constexpr std::chrono::milliseconds kCleanUpTimeout{30000};
 // In the state directory of an ephemeral container whose supervisor is not to ask for its end.
 constexpr const char* kKeepEphemeral = "keep";
 constexpr std::chrono::milliseconds kWatchTimeout{5000};
+constexpr std::chrono::milliseconds kForkTimeout{500};
 
 // Whether the process of a pidfd ends before `deadline`.
 bool wait_for_end(int pidfd, Clock::time_point deadline) {
@@ -186,17 +188,31 @@ void clean_up_dead(const Sysroot& sysroot, std::uint32_t vmid, HeldNamespaces na
                    StopHooks(sysroot, state, std::move(namespaces), false));
 }
 
+// A mask as in sigprocmask(2), of the first thread; 0 when it is not shown.
+std::uint64_t blocked_signals(pid_t pid) {
+  const std::string status = read_file(AT_FDCWD, formatted("/proc/{}/status", pid));
+  constexpr std::string_view kKey = "SigBlk:\t";
+  const auto at = status.find(kKey);
+  return at == std::string::npos ? 0 : std::stoull(status.substr(at + kKey.size(), 16), nullptr, 16);
+}
+
+bool contains(std::uint64_t mask, int signal) {
+  return (mask >> (signal - 1) & 1U) != 0;
+}
+
 }  // namespace
 
 int halt_signal(const ContainerState& state) {
   if (state.halt_signal) return *state.halt_signal;
   const int systemd_halt = SIGRTMIN + 3;
-  const std::string status = read_file(AT_FDCWD, formatted("/proc/{}/status", state.init.pid));
-  constexpr std::string_view kKey = "SigBlk:\t";
-  const auto at = status.find(kKey);
-  if (at == std::string::npos) return SIGPWR;
-  const std::uint64_t blocked = std::stoull(status.substr(at + kKey.size(), 16), nullptr, 16);
-  return (blocked >> (systemd_halt - 1) & 1U) != 0 ? systemd_halt : SIGPWR;
+  std::uint64_t blocked = blocked_signals(state.init.pid);
+  // Everything is blocked for a moment while libc makes a process; faults by nobody for long.
+  const auto deadline = Clock::now() + kForkTimeout;
+  while (contains(blocked, SIGSEGV) && Clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    blocked = blocked_signals(state.init.pid);
+  }
+  return contains(blocked, systemd_halt) ? systemd_halt : SIGPWR;
 }
 
 bool halt_container(const Sysroot& sysroot, const ContainerState& state, std::chrono::milliseconds timeout) {

@@ -70,6 +70,31 @@ TEST_F(LifecycleTest, HaltSendsSigpwrToAnInitThatDoesNotBlockIt) {
   EXPECT_TRUE(halt_container(sysroot(), running, std::chrono::seconds(10)));
 }
 
+// What blocks everything for a moment, as fork(3) does, is no systemd, and what blocks only that signal is.
+TEST(HaltSignal, IsNotToldFromTheMiddleOfAFork) {
+  for (const bool systemd : {false, true}) {
+    sigset_t before;
+    sigset_t all;
+    ::sigfillset(&all);
+    ASSERT_EQ(::sigprocmask(SIG_SETMASK, &all, &before), 0);
+    ContainerState state;
+    state.init.pid = ::fork();
+    ASSERT_GE(state.init.pid, 0);
+    if (state.init.pid == 0) {
+      ::usleep(100'000);
+      sigset_t later;
+      ::sigemptyset(&later);
+      if (systemd) ::sigaddset(&later, SIGRTMIN + 3);
+      ::sigprocmask(SIG_SETMASK, &later, nullptr);
+      for (;;) ::pause();
+    }
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
+    EXPECT_EQ(halt_signal(state), systemd ? SIGRTMIN + 3 : SIGPWR);
+    ::kill(state.init.pid, SIGKILL);
+    ::waitpid(state.init.pid, nullptr, 0);
+  }
+}
+
 TEST_F(LifecycleTest, AConfiguredHaltSignalIsUsed) {
   run_as_init("trap 'exit 0' USR1; touch /tmp/ready; while :; do sleep 0.05; done");
   spec.signals.halt = SIGUSR1;
