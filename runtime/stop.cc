@@ -37,7 +37,7 @@ constexpr std::chrono::milliseconds kCleanUpTimeout{30000};
 // In the state directory of an ephemeral container whose supervisor is not to ask for its end.
 constexpr const char* kKeepEphemeral = "keep";
 constexpr std::chrono::milliseconds kWatchTimeout{5000};
-constexpr std::chrono::milliseconds kForkTimeout{500};
+constexpr std::chrono::milliseconds kForkTimeout{2000};
 
 // Whether the process of a pidfd ends before `deadline`.
 bool wait_for_end(int pidfd, Clock::time_point deadline) {

@@ -11,8 +11,8 @@
 namespace hutch {
 
 // The signal that asks init to shut down: the configured one, else SIGRTMIN+3 when init blocks it (systemd
-// does), else SIGPWR. Of an init that blocks even SIGSEGV, as in fork(3), the end of that is awaited, half a
-// second at most.
+// does), else SIGPWR. Of an init that blocks even SIGSEGV, as in fork(3), the end of that is awaited, two
+// seconds at most.
 int halt_signal(const ContainerState& state);
 
 // Asks init to shut down and waits until the container is gone and cleaned up; false when it still runs

@@ -176,14 +176,18 @@ bool StopHooks::run_list(HookPhase phase, const HookSpec::List& list, bool with_
 
 void StopHooks::run_hookscript() {
   if (state_.hookscript.empty()) return;
-  try {
-    if (!HookscriptTurn::wait(sysroot_, state_.vmid)) {
-      report("the hookscript is told post-stop while it is still busy with post-start");
+  const auto attempt = [this](auto action) {
+    try {
+      action();
+    } catch (const Error& error) {
+      report(error.what());
     }
-    hutch::run_hookscript(state_.hookscript, state_.vmid, "post-stop");
-  } catch (const Error& error) {
-    report(error.what());
-  }
+  };
+  attempt([this] {
+    if (HookscriptTurn::wait(sysroot_, state_.vmid)) return;
+    report("the hookscript is told post-stop while it is still busy with post-start");
+  });
+  attempt([this] { hutch::run_hookscript(state_.hookscript, state_.vmid, "post-stop"); });
 }
 
 // The supervisor's process has nobody else to tell.
