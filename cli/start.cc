@@ -99,25 +99,20 @@ std::vector<std::string> start(CommandContext& context, const config::ContainerC
       throw error.with_context(formatted("startup for container '{}' failed", config.vmid));
     }
   };
-  const auto tell_hookscript = [&](const ContainerSpec& spec) {
-    if (!context.restarting() && !spec.hookscript.value.empty())
-      run_hookscript(spec.hookscript.value, spec.vmid, "pre-start");
-  };
   const StartPlan plan = prepare_start(context, config, trace, [&](StartPlan ahead) {
-    tell_hookscript(ahead.spec);
-    const bool scripted = !context.restarting() && !ahead.spec.hookscript.value.empty();
+    const std::string script = context.restarting() ? "" : ahead.spec.hookscript.value;
+    if (!script.empty()) run_hookscript(script, config.vmid, "pre-start");
     failing_start([&] { start.begin(std::move(ahead)); });
-    if (scripted) turn.emplace(context.sysroot(), config.vmid);
+    if (!script.empty()) turn.emplace(context.sysroot(), config.vmid);
   });
   return failing_start([&] { return start.finish(plan); });
 }
 
 // Nothing of it is held against a container that runs.
-void tell_hookscript_after(CommandContext& context, const config::ContainerConfig& config) {
-  if (context.restarting() || config.main.find("hookscript") == nullptr) return;
+void tell_hookscript_after(CommandContext& context) {
   try {
-    const auto state = find_running(context.sysroot(), config.vmid);
-    if (state && !state->hookscript.empty()) run_hookscript(state->hookscript, config.vmid, "post-start");
+    const auto state = find_running(context.sysroot(), context.vmid());
+    if (state) run_hookscript(state->hookscript, state->vmid, "post-start");
   } catch (const Error& error) {
     context.warn(error.what());
   }
@@ -150,7 +145,7 @@ int command_start(CommandContext& context) {
     throw;
   }
   lock.reset();
-  tell_hookscript_after(context, config);
+  if (turn) tell_hookscript_after(context);
   show_trace(context, trace);
   return 0;
 }

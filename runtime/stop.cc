@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/ignoring.h"
 #include "base/syscalls.h"
 #include "base/text.h"
 #include "cgroupv2/freezer.h"
@@ -188,12 +189,13 @@ void clean_up_dead(const Sysroot& sysroot, std::uint32_t vmid, HeldNamespaces na
                    StopHooks(sysroot, state, std::move(namespaces), false));
 }
 
-// A mask as in sigprocmask(2), of the first thread; 0 when it is not shown.
+// A mask as in sigprocmask(2), of the first thread; 0 when the process has ended.
 std::uint64_t blocked_signals(pid_t pid) {
-  const std::string status = read_file(AT_FDCWD, formatted("/proc/{}/status", pid));
+  std::optional<std::string> status;
+  ignoring(ESRCH, [&] { status = read_file_if_exists(AT_FDCWD, formatted("/proc/{}/status", pid)); });
   constexpr std::string_view kKey = "SigBlk:\t";
-  const auto at = status.find(kKey);
-  return at == std::string::npos ? 0 : std::stoull(status.substr(at + kKey.size(), 16), nullptr, 16);
+  const auto at = status ? status->find(kKey) : std::string::npos;
+  return at == std::string::npos ? 0 : std::stoull(status->substr(at + kKey.size(), 16), nullptr, 16);
 }
 
 bool contains(std::uint64_t mask, int signal) {
