@@ -1,7 +1,9 @@
 // What the host does with links besides veth pairs: stacked links, moves, VLANs of ports, limits, routes.
 #include <gmock/gmock.h>
 #include <linux/if_link.h>
+#include <net/if.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/process.h"
 #include "netlink/address.h"
@@ -168,6 +170,23 @@ TEST_F(HostLinkTest, RoutesAndProxies) {
   EXPECT_THAT(on_host({"ip", "neigh", "show", "proxy"}), HasSubstr("10.1.2.3 dev hbln0 proxy"));
   delete_neighbour_proxy(host(), index, address);
   EXPECT_EQ(ENOENT, errno_of([&] { delete_neighbour_proxy(host(), index, address); }));
+}
+
+TEST_F(HostLinkTest, AProxyOutlivesALostCarrier) {
+  const int index = make_pair();
+  const int peer = find_link(host(), "hbln1")->index;
+  const auto wait_for_carrier = [&](bool wanted) {
+    const auto has = [&] { return (find_link(host(), "hbln0")->flags & IFF_RUNNING) != 0; };
+    for (int attempt = 0; attempt < 5000 && has() != wanted; ++attempt) ::usleep(1000);
+    ASSERT_EQ(wanted, has());
+  };
+  wait_for_carrier(true);
+  add_neighbour_proxy(host(), index, *parse_ip_address("10.1.2.3"));
+  change_link(host(), peer, {.up = false});
+  wait_for_carrier(false);
+  // Takes the lock under which the kernel tells everybody of the carrier.
+  change_link(host(), peer, {.up = true});
+  EXPECT_THAT(on_host({"ip", "neigh", "show", "proxy"}), HasSubstr("10.1.2.3 dev hbln0 proxy"));
 }
 
 TEST_F(HostLinkTest, TheDefaultRouteIsReplacedAndDeleted) {
