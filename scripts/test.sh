@@ -77,6 +77,7 @@ ctest_stage() {
   fi
   junit_results "$SCRATCH/$preset-$name.xml" >"$SCRATCH/$preset-$name.results"
   count_results "$preset" "$SCRATCH/$preset-$name.results" "$status"
+  failed_tests "$preset" "$SCRATCH/$preset-$name.log" >>"$SCRATCH/all-failures"
 }
 
 # count_results NAME RESULTS STATUS: adds a file of results to the counters; notes the skipped tests.
@@ -119,6 +120,7 @@ finish_machine() {
   [ "$status" -eq 0 ] || grep -Ev '^\[( +OK|----------| RUN     ) |^$' "$log" || true
   cat "$SCRATCH/vm-$kernel.errors" >&2
   count_results "vm $kernel" "$SCRATCH/vm-$kernel.results" "$status"
+  failed_tests "vm $kernel" "$log" >>"$SCRATCH/all-failures"
 }
 
 # prepare_machines KERNEL...: sets USABLE to the kernels that a machine can be had with.
@@ -221,6 +223,11 @@ main() {
   if [ -s "$SCRATCH/all-skips" ]; then
     echo "Skipped:"
     sort "$SCRATCH/all-skips" | sed 's/^/  /'
+  fi
+  # Once more, where nobody has to search for it.
+  if [ -s "$SCRATCH/all-failures" ]; then
+    echo "Failed:"
+    sed 's/^/  /' "$SCRATCH/all-failures"
   fi
   echo "took $((SECONDS - started)) s"
   echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"

@@ -50,6 +50,27 @@ googletest_results() {
     END { if (test != "") finish("fail") }' "$1"
 }
 
+# failed_tests NAME LOG: what each failed test printed, 60 lines at most, from the output of ctest --output-on-failure
+# or of test programs.
+failed_tests() {
+  awk -v name="$1" '
+    function show(title, begin) {
+      print name ": " title
+      begin = lines > 60 ? lines - 60 : 0
+      while (begin < lines) print "    " line[begin++]
+    }
+    /^\[ RUN      \] / { lines = 0 }
+    / Test +#[0-9]+: / || /^ *Start +[0-9]+: / || /^[0-9]+% tests passed/ {
+      if (by_ctest != "") show(by_ctest)
+      by_ctest = ""
+      lines = 0
+    }
+    / Test +#[0-9]+: .*(\*\*\*|Not Run)/ && !/\*\*\*Skipped/ { by_ctest = $4; next }
+    /^\[  FAILED  \] .*( ms\)|status [0-9]+\))$/ && by_ctest == "" { show($4); lines = 0; next }
+    { line[lines++] = $0 }
+    END { if (by_ctest != "") show(by_ctest) }' "$2"
+}
+
 # result_counts RESULTS: prints "passed failed skipped".
 result_counts() {
   awk -F'\t' '{ count[$2]++ } END { print count["pass"] + 0, count["fail"] + 0, count["skip"] + 0 }' "$1"
