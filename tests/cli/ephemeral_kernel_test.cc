@@ -70,9 +70,10 @@ TEST_F(Ephemeral, IsGoneAfterStop) {
 TEST_F(Ephemeral, IsGoneAfterAStopSignalThatTheSupervisorSees) {
   host.add_container(kVmid, host.config(kVmid) +
                                 "lxc.signal.stop: SIGTERM\nlxc.init.cmd: /bin/sh -c \"trap 'exit 0' TERM; "
-                                "/bin/busybox sleep 1000 & wait\"\n");
+                                ": > /trapped; /bin/busybox sleep 1000 & wait\"\n");
   start();
-  ::usleep(100000);
+  for (int i = 0; i < 2000 && !std::filesystem::exists(rootfs() + "/trapped"); ++i) ::usleep(10000);
+  ASSERT_TRUE(std::filesystem::exists(rootfs() + "/trapped"));
   const auto outcome = pct({"stop", kName});
   EXPECT_EQ(outcome.status, 0) << outcome.err;
   expect_destroyed();
