@@ -30,7 +30,7 @@ UniqueFd mount_volume(const RequestedVolume& volume, const config::LoweringConte
     if (resolved.kind == VolumeSpec::Kind::directory) return clone_mount(AT_FDCWD, resolved.path, false);
     const LoopDevice loop = attach_loop_device(resolved.path, false);
     UniqueFd mount = mount_block_device(loop.path, {}, 0);
-    // syncfs(2) reports an error once to each descriptor that was open when it happened, so that this one
+    // An error is told once to each descriptor that was open when it happened, so that this one
     // sees also what an extraction reported whose failure is ignored.
     images.push_back(open_file(mount.get(), ".", O_RDONLY | O_DIRECTORY));
     return mount;
@@ -118,8 +118,8 @@ void VolumeTree::attach_mount_points(const CreateRequest& request, const config:
 
 void VolumeTree::sync() const {
   for (const UniqueFd& image : images_) {
-    if (::syncfs(image.get()) < 0) {
-      throw_errno("cannot write the container's volumes to their images", kMayBeFull);
+    if (const int failure = sync_file_system(image.get()); failure != 0) {
+      throw Error("cannot write the container's volumes to their images", failure, kMayBeFull);
     }
   }
 }

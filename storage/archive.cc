@@ -17,6 +17,7 @@
 #include "base/files.h"
 #include "base/format.h"
 #include "base/helper_program.h"
+#include "base/mount.h"
 #include "storage/archive_process.h"
 #include "storage/helper_protocol.h"
 
@@ -78,7 +79,7 @@ class ImageFlush {
  public:
   // `context` starts the text of an error.
   ImageFlush(int root_fd, std::string context) : context_(std::move(context)) {
-    // One descriptor for all calls: syncfs(2) reports an error only to those who had opened it before.
+    // One descriptor for all calls: an error is told only to those who had opened it before.
     UniqueFd root = open_file(root_fd, ".", O_RDONLY | O_DIRECTORY);
     struct stat status {};
     check(::fstat(root.get(), &status), "cannot stat the rootfs");
@@ -87,9 +88,10 @@ class ImageFlush {
 
   // Nothing for directory volumes: they are part of a host file system, which keeps its own time for that.
   void run() const {
-    if (root_ && ::syncfs(root_.get()) < 0) {
+    const int failure = root_ ? sync_file_system(root_.get()) : 0;
+    if (failure != 0) {
       throw VolumeWriteError(
-          formatted("{}: cannot write the volume's file system back to its image", context_), errno,
+          formatted("{}: cannot write the volume's file system back to its image", context_), failure,
           "the storage that holds the image may be full");
     }
   }

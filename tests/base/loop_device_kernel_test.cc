@@ -60,6 +60,23 @@ TEST_F(LoopDeviceTest, MountsWritesAndClearsItself) {
   EXPECT_EQ(EROFS, errno_of([&] { open_file(mount.get(), "new", O_WRONLY | O_CREAT, 0600); }));
 }
 
+TEST_F(LoopDeviceTest, AFileSystemThatHasGivenUpIsNotSaidToBeWritten) {
+  const LoopDevice device = attach_loop_device(below("image"), false);
+  const UniqueFd mount = mount_block_device(device.path, {}, 0);
+  const UniqueFd root = open_file(mount.get(), ".", O_RDONLY | O_DIRECTORY);
+  EXPECT_EQ(0, sync_file_system(root.get()));
+  const std::string place = below("place");
+  make_directories(place);
+  attach_mount(mount.get(), AT_FDCWD, place);
+  const UniqueFd lost = open_file(root.get(), "lost", O_WRONLY | O_CREAT, 0600);
+  EXPECT_EQ(4, ::write(lost.get(), "lost", 4));
+  // What ext4 does after an error in its journal.
+  EXPECT_EQ(0, ::mount(nullptr, place.c_str(), nullptr, MS_REMOUNT, "abort")) << errno_text(errno);
+  EXPECT_THAT(sync_file_system(root.get()), ::testing::AnyOf(EROFS, EIO));
+  EXPECT_THAT(sync_file_system(root.get()), ::testing::AnyOf(EROFS, EIO));
+  EXPECT_EQ(0, ::umount2(place.c_str(), MNT_DETACH));
+}
+
 TEST_F(LoopDeviceTest, MissingImageIsAnError) {
   EXPECT_EQ(ENOENT, errno_of([&] { attach_loop_device(below("none"), false); }));
 }
