@@ -103,16 +103,16 @@ std::vector<std::string> start(CommandContext& context, const config::ContainerC
     const std::string script = context.restarting() ? "" : ahead.spec.hookscript.value;
     if (!script.empty()) run_hookscript(script, config.vmid, "pre-start");
     failing_start([&] { start.begin(std::move(ahead)); });
-    if (!script.empty()) turn.emplace(context.sysroot(), config.vmid);
+    if (!script.empty()) turn.emplace(context.sysroot(), config.vmid, script);
   });
   return failing_start([&] { return start.finish(plan); });
 }
 
-// Nothing of it is held against a container that runs.
-void tell_hookscript_after(CommandContext& context) {
+// Also of a container that has ended meanwhile, which is told to have ended after that. Nothing of it is held against
+// a container that runs.
+void tell_hookscript_after(CommandContext& context, const HookscriptTurn& turn) {
   try {
-    const auto state = find_running(context.sysroot(), context.vmid());
-    if (state) run_hookscript(state->hookscript, state->vmid, "post-start");
+    turn.tell("post-start");
   } catch (const Error& error) {
     context.warn(error.what());
   }
@@ -145,7 +145,7 @@ int command_start(CommandContext& context) {
     throw;
   }
   lock.reset();
-  if (turn) tell_hookscript_after(context);
+  if (turn) tell_hookscript_after(context, *turn);
   show_trace(context, trace);
   return 0;
 }

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -57,8 +58,10 @@ void run_hookscript(const std::string& script, std::uint32_t vmid, const char* p
   if (!result.succeeded()) throw Error(formatted("{}: '{}' {}", what, script, result.status_text()));
 }
 
-HookscriptTurn::HookscriptTurn(const Sysroot& sysroot, std::uint32_t vmid)
-    : file_(open_file(AT_FDCWD, turn_path(sysroot, vmid), O_RDWR | O_CREAT | O_NOFOLLOW, 0600)) {
+HookscriptTurn::HookscriptTurn(const Sysroot& sysroot, std::uint32_t vmid, std::string script)
+    : vmid_(vmid),
+      script_(std::move(script)),
+      file_(open_file(AT_FDCWD, turn_path(sysroot, vmid), O_RDWR | O_CREAT | O_NOFOLLOW, 0600)) {
   if (!try_lock(file_.get())) throw Error(formatted("another process starts CT {}", vmid), EBUSY);
 }
 

@@ -19,12 +19,17 @@ void run_hookscript(const std::string& script, std::uint32_t vmid, const char* p
 class HookscriptTurn {
  public:
   // The container's state directory must be there, and its supervisor made before.
-  HookscriptTurn(const Sysroot& sysroot, std::uint32_t vmid);
+  HookscriptTurn(const Sysroot& sysroot, std::uint32_t vmid, std::string script);
+
+  // As run_hookscript.
+  void tell(const char* phase) const { run_hookscript(script_, vmid_, phase); }
 
   // Waits for the end of another process's turn; false when it lasts too long.
   static bool wait(const Sysroot& sysroot, std::uint32_t vmid);
 
  private:
+  std::uint32_t vmid_;
+  std::string script_;
   UniqueFd file_;
 };
 
