@@ -293,6 +293,8 @@ Pty open_container_pty() {
     if (joining.terminal) {
       // Opened as the container's root, whose the terminal then is.
       const Pty pty = open_container_pty();
+      // Here, because the program may ask before anybody relays.
+      copy_terminal_size(pty.master.get());
       send_message(joining.reports.get(), {JoinMessage::Type::terminal}, pty.master.get());
       check(::setsid(), "cannot start a session");
       use_terminal(pty.slave.get());

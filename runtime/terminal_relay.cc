@@ -74,12 +74,6 @@ int output_terminal() {
   return 0;
 }
 
-void copy_size(int from, int master) {
-  winsize size{};
-  // A terminal that does not know its size leaves the pty's at the default.
-  if (::ioctl(from, TIOCGWINSZ, &size) == 0) ::ioctl(master, TIOCSWINSZ, &size);
-}
-
 // Copies what is there; false at the end of `from`.
 bool copy(int from, int to) {
   char buffer[16384];
@@ -96,11 +90,16 @@ bool has_terminal() {
   return ::isatty(0) == 1 || ::isatty(1) == 1 || ::isatty(2) == 1;
 }
 
+void copy_terminal_size(int master) {
+  winsize size{};
+  if (::ioctl(output_terminal(), TIOCGWINSZ, &size) == 0) ::ioctl(master, TIOCSWINSZ, &size);
+}
+
 void relay_terminal(int master, int pidfd) {
   const RawMode raw;
   const WindowChanges window;
   const int output = output_terminal();
-  copy_size(output, master);
+  copy_terminal_size(master);
   int input = ::isatty(0) == 1 ? 0 : -1;
   bool ended = false;
   for (;;) {
@@ -116,7 +115,7 @@ void relay_terminal(int master, int pidfd) {
     if (fds[0].revents != 0 && !copy(0, master)) input = -1;
     if (fds[2].revents != 0) {
       window.drain();
-      copy_size(output, master);
+      copy_terminal_size(master);
     }
     if (fds[3].revents != 0) {
       ended = true;

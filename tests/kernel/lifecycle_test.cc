@@ -204,6 +204,31 @@ TEST_F(LifecycleTest, AProgramOnATerminalGetsOneOfTheContainers) {
   EXPECT_EQ(WEXITSTATUS(status), 5);
 }
 
+TEST_F(LifecycleTest, AProgramKnowsItsTerminalsSizeFromTheBeginning) {
+  start();
+  const ContainerState joined = state();
+  int master = -1;
+  const winsize size{33, 101, 0, 0};
+  const pid_t session = ::forkpty(&master, nullptr, nullptr, &size);
+  ASSERT_GE(session, 0);
+  if (session == 0) {
+    // In the background it is stopped (SIGTTOU) when it wants to relay.
+    const pid_t background = ::fork();
+    if (background == 0) {
+      ::setpgid(0, 0);
+      ::_exit(attach(sysroot(), joined, {{"/bin/sh", "-c", "stty size >/tmp/size; touch /tmp/ready"}, false}));
+    }
+    int status = 0;
+    ::waitpid(background, &status, WUNTRACED);
+    ::_exit(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTOU && wait_for_file(rootfs() + "/tmp/ready") ? 0 : 1);
+  }
+  const UniqueFd held(master);
+  int status = 0;
+  ASSERT_EQ(::waitpid(session, &status, 0), session);
+  EXPECT_EQ(status, 0) << "not stopped, or the program did not end";
+  EXPECT_EQ(sh("cat /tmp/size"), "33 101");
+}
+
 TEST_F(LifecycleTest, JoinedProgramsAreInTheContainersGroups) {
   spec.resources.memory_max = Located<cgroupv2::Limit>{cgroupv2::Limit::of(64U << 20), {}};
   start();
