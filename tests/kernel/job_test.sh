@@ -79,7 +79,8 @@ prepare() {
 check_booted() {
   local state
   wait_for_systemd "$VMID" || die "systemd inside does not come up"
-  state=$(timeout 90 "$PCT" exec "$VMID" -- systemctl is-system-running --wait) || true
+  # As long as an emulated machine on a busy host may need for its boot.
+  state=$(timeout 300 "$PCT" exec "$VMID" -- systemctl is-system-running --wait) || true
   [ "$state" = running ] && return 0
   pct exec "$VMID" -- systemctl --failed --no-legend --plain || true
   pct exec "$VMID" -- systemctl list-jobs --no-legend || true
