@@ -111,9 +111,14 @@ std::string read_file(int dirfd, const std::string& path, Resolve resolve) {
 
 std::optional<std::string> read_file_if_exists(int dirfd, const std::string& path, Resolve resolve) {
   const bool guest = resolve != Resolve::host;
-  const auto fd = open_if_exists(dirfd, path, guest ? O_PATH : O_RDONLY | O_NOCTTY, resolve);
-  if (!fd) return std::nullopt;
-  return guest ? read_located(*fd, path) : read_fd(fd->get(), path);
+  try {
+    const auto fd = open_if_exists(dirfd, path, guest ? O_PATH : O_RDONLY | O_NOCTTY, resolve);
+    if (!fd) return std::nullopt;
+    return guest ? read_located(*fd, path) : read_fd(fd->get(), path);
+  } catch (const Error& error) {
+    if (error.error_number() == ESRCH || error.error_number() == ENODEV) return std::nullopt;
+    throw;
+  }
 }
 
 std::string read_regular_file(const std::string& path) {

@@ -44,6 +44,13 @@ bool has_file(int device, const struct stat& file) {
   return info.lo_device == file.st_dev && info.lo_inode == file.st_ino;
 }
 
+// No descriptor: the device is being detached (drivers/block/loop.c, lo_open).
+UniqueFd open_loop_device(const std::string& path, int access) {
+  UniqueFd device(::open(path.c_str(), access | O_CLOEXEC));
+  if (!device && errno != ENXIO) throw_errno(formatted("cannot open '{}'", path));
+  return device;
+}
+
 // The device that has the file open at `backing`. sysfs tells the name of each device's file in the same
 // words as /proc tells ours; only an unattached device has no such attribute.
 std::optional<LoopDevice> find_attached(int backing, bool read_only) {
@@ -63,8 +70,8 @@ std::optional<LoopDevice> find_attached(int backing, bool read_only) {
     if (!attached || trim(*attached) != wanted) continue;
     LoopDevice device;
     device.path = formatted("/dev/{}", device_name);
-    device.fd = open_file(AT_FDCWD, device.path, O_RDONLY);
-    if (!has_file(device.fd.get(), file)) continue;
+    device.fd = open_loop_device(device.path, O_RDONLY);
+    if (!device.fd || !has_file(device.fd.get(), file)) continue;
     int locked = 0;
     check(::ioctl(device.fd.get(), BLKROGET, &locked), formatted("cannot look at {}", device.path));
     if (locked != 0 && !read_only) {
@@ -87,12 +94,13 @@ LoopDevice attach_loop_device(const std::string& image, bool read_only) {
   config.fd = static_cast<__u32>(backing.get());
   config.info.lo_flags = LO_FLAGS_AUTOCLEAR | (read_only ? LO_FLAGS_READ_ONLY : 0);
   std::memcpy(config.info.lo_file_name, image.data(), std::min<std::size_t>(image.size(), LO_NAME_SIZE - 1));
-  // LOOP_CTL_GET_FREE only names a candidate; another process may take it first (EBUSY).
+  // LOOP_CTL_GET_FREE only names a candidate; another process may take it first (EBUSY), and leave it again.
   for (int attempt = 0; attempt < 100; ++attempt) {
     const int number = check(::ioctl(control.get(), LOOP_CTL_GET_FREE), "cannot find a free loop device");
     LoopDevice device;
     device.path = formatted("/dev/loop{}", number);
-    device.fd = open_file(AT_FDCWD, device.path, access);
+    device.fd = open_loop_device(device.path, access);
+    if (!device.fd) continue;
     if (::ioctl(device.fd.get(), LOOP_CONFIGURE, &config) == 0) return device;
     if (errno != EBUSY) throw_errno(formatted("cannot attach '{}' to {}", image, device.path));
   }

@@ -14,7 +14,6 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
-#include "base/ignoring.h"
 #include "base/process.h"
 #include "base/syscalls.h"
 #include "base/text.h"
@@ -84,8 +83,7 @@ std::vector<UniqueFd> clients_with(const std::string& pid_file) {
     UniqueFd process(sys::pidfd_open(static_cast<pid_t>(*pid), 0));
     const std::string directory = "/proc/" + name;
     if (!process || !is_of_the_host(directory)) continue;
-    std::optional<std::string> command;
-    ignoring(ESRCH, [&] { command = read_file_if_exists(AT_FDCWD, directory + "/cmdline"); });
+    const auto command = read_file_if_exists(AT_FDCWD, directory + "/cmdline");
     if (!command) continue;
     const auto words = split(*command, '\0');
     const auto option = std::find(words.begin(), words.end(), "-pf");

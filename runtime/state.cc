@@ -289,12 +289,7 @@ const std::vector<Field>& fields() {
 }  // namespace
 
 std::optional<ProcessIdentity> identify_process(pid_t pid) {
-  std::optional<std::string> stat;
-  try {
-    stat = read_file_if_exists(AT_FDCWD, formatted("/proc/{}/stat", pid));
-  } catch (const Error& error) {
-    if (error.error_number() != ESRCH) throw;  // it ended between open and read
-  }
+  const auto stat = read_file_if_exists(AT_FDCWD, formatted("/proc/{}/stat", pid));
   if (!stat) return std::nullopt;
   // The command name (field 2) may hold blanks and parentheses; what follows its last ')' does not.
   const auto end = stat->rfind(')');

@@ -16,7 +16,6 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
-#include "base/ignoring.h"
 #include "base/syscalls.h"
 #include "base/text.h"
 #include "cgroupv2/freezer.h"
@@ -191,8 +190,7 @@ void clean_up_dead(const Sysroot& sysroot, std::uint32_t vmid, HeldNamespaces na
 
 // A mask as in sigprocmask(2), of the first thread; 0 when the process has ended.
 std::uint64_t blocked_signals(pid_t pid) {
-  std::optional<std::string> status;
-  ignoring(ESRCH, [&] { status = read_file_if_exists(AT_FDCWD, formatted("/proc/{}/status", pid)); });
+  const auto status = read_file_if_exists(AT_FDCWD, formatted("/proc/{}/status", pid));
   constexpr std::string_view kKey = "SigBlk:\t";
   const auto at = status ? status->find(kKey) : std::string::npos;
   return at == std::string::npos ? 0 : std::stoull(status->substr(at + kKey.size(), 16), nullptr, 16);

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -49,6 +51,19 @@ TEST_F(FilesTest, ReadsWholeFiles) {
   EXPECT_EQ(large, read_file_if_exists(fd(), "a", Resolve::no_symlinks));
   EXPECT_EQ(EISDIR, errno_of([&] { read_file(fd(), "."); }));
   EXPECT_EQ(EISDIR, errno_of([&] { read_file(fd(), ".", Resolve::in_root); }));
+}
+
+TEST_F(FilesTest, WhatGoesBeforeItIsReadDoesNotExist) {
+  const pid_t pid = ::fork();
+  ASSERT_GE(pid, 0);
+  if (pid == 0) ::_exit(0);
+  // Opened anew by its link, as the process's own.
+  const UniqueFd status = open_file(AT_FDCWD, "/proc/" + std::to_string(pid) + "/status", O_PATH);
+  const std::string path = "/proc/self/fd/" + std::to_string(status.get());
+  EXPECT_NE(std::nullopt, read_file_if_exists(AT_FDCWD, path));
+  ASSERT_EQ(pid, ::waitpid(pid, nullptr, 0));
+  EXPECT_EQ(ESRCH, errno_of([&] { read_file(AT_FDCWD, path); }));
+  EXPECT_EQ(std::nullopt, read_file_if_exists(AT_FDCWD, path));
 }
 
 TEST_F(FilesTest, ReadLimit) {

@@ -4,9 +4,11 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdio>
 #include <thread>
 
 #include "base/loop_device.h"
@@ -75,6 +77,31 @@ TEST_F(LoopDeviceTest, AFileSystemThatHasGivenUpIsNotSaidToBeWritten) {
   EXPECT_THAT(sync_file_system(root.get()), ::testing::AnyOf(EROFS, EIO));
   EXPECT_THAT(sync_file_system(root.get()), ::testing::AnyOf(EROFS, EIO));
   EXPECT_EQ(0, ::umount2(place.c_str(), MNT_DETACH));
+}
+
+// What goes wrong with a file that is attached and detached again and again.
+std::string error_of_attaching(const std::string& image, unsigned times) {
+  try {
+    while (times-- > 0) attach_loop_device(image, false);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST_F(LoopDeviceTest, OthersMayComeAndGo) {
+  const UniqueFd other = open_file(fd(), "other", O_RDWR | O_CREAT, 0600);
+  check(::ftruncate(other.get(), 1 << 20), "cannot size the other image");
+  const pid_t pid = check(::fork(), "cannot fork");
+  if (pid == 0) {
+    const std::string error = error_of_attaching(below("other"), 500);
+    if (error != "no error") std::fprintf(stderr, "the other process: %s\n", error.c_str());
+    ::_exit(error == "no error" ? 0 : 1);
+  }
+  EXPECT_EQ(error_of_attaching(below("image"), 500), "no error");
+  int status = -1;
+  ::waitpid(pid, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(LoopDeviceTest, MissingImageIsAnError) {
