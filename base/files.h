@@ -70,7 +70,7 @@ void make_directories(const std::string& path, mode_t mode = 0755);
 
 // Removes a file or a whole directory tree below `dirfd` without following symlinks or crossing into other
 // mounts: a mounted directory, also a bind mount of the same file system, is an error (EXDEV or EBUSY) and
-// keeps its content. Any depth of nesting costs a handful of descriptors. A missing name is fine.
+// keeps its content. Any depth of nesting costs a handful of descriptors. What is missing, or goes meanwhile, is fine.
 void remove_tree(int dirfd, const std::string& path);
 
 // The names in a directory without "." and "..", sorted; none when it does not exist. For directories of the

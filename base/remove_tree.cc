@@ -35,11 +35,11 @@ std::string shown_path(const std::vector<Level>& levels, std::string_view name) 
 }
 
 // RESOLVE_NO_XDEV refuses every mount point, also a bind mount of the same file system, which st_dev
-// cannot tell apart.
+// cannot tell apart. Nothing when it is gone.
 UniqueFd open_directory(int dirfd, const std::string& name, const std::vector<Level>& levels) {
   const int fd = sys::openat2(dirfd, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0,
                               RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS);
-  if (fd < 0) {
+  if (fd < 0 && errno != ENOENT) {
     const int failure = errno;
     throw Error(formatted("cannot remove '{}'", shown_path(levels, name)), failure,
                 failure == EXDEV ? "something is mounted there; unmount it first" : "");
@@ -66,13 +66,19 @@ std::vector<std::string> remove_files(int fd, const std::vector<Level>& levels) 
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
   }
-  if (errno != 0) throw_errno(formatted("cannot list '{}'", shown_path(levels, "")));
+  // ENOENT: it is gone itself.
+  if (errno != 0 && errno != ENOENT) throw_errno(formatted("cannot list '{}'", shown_path(levels, "")));
   std::erase_if(names, [&](const std::string& name) {
     if (::unlinkat(fd, name.c_str(), 0) == 0 || errno == ENOENT) return true;
     if (errno != EISDIR) throw_errno(formatted("cannot remove '{}'", shown_path(levels, name)));
     return false;
   });
   return names;
+}
+
+void remove_directory(int parent, const std::string& name, const std::string& shown) {
+  if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return;
+  throw_errno(formatted("cannot remove '{}'", shown));
 }
 
 // Empties the directory. The way back up goes by "..", so that a guest's nesting, which nothing limits,
@@ -85,7 +91,9 @@ void remove_entries(UniqueFd directory, const std::string& top) {
     if (!levels.back().subdirectories.empty()) {
       std::string name = std::move(levels.back().subdirectories.back());
       levels.back().subdirectories.pop_back();
-      directory = open_directory(directory.get(), name, levels);
+      UniqueFd inner = open_directory(directory.get(), name, levels);
+      if (!inner) continue;
+      directory = std::move(inner);
       levels.push_back({std::move(name), inode_of(directory.get()), {}});
       levels.back().subdirectories = remove_files(directory.get(), levels);
       continue;
@@ -97,9 +105,7 @@ void remove_entries(UniqueFd directory, const std::string& top) {
     if (inode_of(directory.get()) != levels.back().inode) {
       throw Error(formatted("cannot remove '{}': it was moved meanwhile", shown_path(levels, done)), ESTALE);
     }
-    if (::unlinkat(directory.get(), done.c_str(), AT_REMOVEDIR) < 0) {
-      throw_errno(formatted("cannot remove '{}'", shown_path(levels, done)));
-    }
+    remove_directory(directory.get(), done, shown_path(levels, done));
   }
 }
 
@@ -115,8 +121,10 @@ void remove_tree(int dirfd, const std::string& path) {
   const std::string name(trimmed.substr(slash == std::string_view::npos ? 0 : slash + 1));
   const std::string parent_path(slash == std::string_view::npos ? "." : trimmed.substr(0, slash + 1));
   const UniqueFd parent = open_file(dirfd, parent_path, O_PATH | O_DIRECTORY);
-  remove_entries(open_directory(parent.get(), name, {}), path);
-  check(::unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR), formatted("cannot remove '{}'", path));
+  UniqueFd top = open_directory(parent.get(), name, {});
+  if (!top) return;
+  remove_entries(std::move(top), path);
+  remove_directory(parent.get(), name, path);
 }
 
 }  // namespace hutch

@@ -49,7 +49,7 @@ void remove_run_files(CommandContext& context, std::uint32_t vmid) {
   remove_empty_directory(context, directory + "/rootfs");
   remove_file(directory + "/config");
   remove_empty_directory(context, directory);
-  remove_tree(AT_FDCWD, state_directory(context.sysroot(), vmid));  // the record of its last failure
+  remove_state_directory(context.sysroot(), vmid);  // the record of its last failure
   remove_file(context.sysroot().path(formatted("etc/pve/firewall/{}.fw", vmid)));
 }
 

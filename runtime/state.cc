@@ -350,6 +350,25 @@ std::string state_directory(const Sysroot& sysroot, std::uint32_t vmid) {
   return sysroot.path(formatted("run/hutch/{}", vmid));
 }
 
+void remove_state_directory(const Sysroot& sysroot, std::uint32_t vmid) {
+  const std::string directory = state_directory(sysroot, vmid);
+  // Also of a removal that was killed.
+  const std::string removed = sysroot.path(formatted("run/hutch/.{}", vmid));
+  for (;;) {
+    const int failure = ::rename(directory.c_str(), removed.c_str()) < 0 ? errno : 0;
+    const bool in_the_way = failure == ENOTEMPTY || failure == EEXIST;
+    if (failure != 0 && failure != ENOENT && !in_the_way) {
+      throw Error(formatted("cannot remove '{}'", directory), failure);
+    }
+    try {
+      remove_tree(AT_FDCWD, removed);
+      if (!in_the_way) return;
+    } catch (const Error& error) {
+      if (error.error_number() != ENOTEMPTY) throw;  // the next one has got this name meanwhile
+    }
+  }
+}
+
 void write_unpublished_state(const Sysroot& sysroot, const ContainerState& state) {
   const std::string path = state_directory(sysroot, state.vmid) + "/" + kUnpublishedState;
   const std::string unfinished = path + ".tmp";

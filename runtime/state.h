@@ -112,6 +112,9 @@ ContainerState parse_state(std::string_view text, const std::string& source);
 
 // "<root>/run/hutch/100"
 std::string state_directory(const Sysroot& sysroot, std::uint32_t vmid);
+// Removes it with everything in it, if there is one: at once for whoever looks for it, who would take one without a
+// record for that of a start that has died. Others may do the same meanwhile.
+void remove_state_directory(const Sysroot& sysroot, std::uint32_t vmid);
 
 // The name of the record as long as the container has not started: only for cleaning up after a start that
 // died.

@@ -149,7 +149,7 @@ bool remove_leftovers(const Sysroot& sysroot, const ContainerState& state, const
   remove_leftover_profile(state.vmid);
   links.wait(kCleanUpTimeout);
   const bool agreed = hooks.run_post_stop();
-  remove_tree(AT_FDCWD, state_directory(sysroot, state.vmid));
+  remove_state_directory(sysroot, state.vmid);
   return agreed;
 }
 
@@ -171,7 +171,8 @@ void leave_volumes(const ContainerState& state, int supervisor_mounts) {
 // As clean_up_leftovers; `namespaces` are the container's.
 void clean_up_dead(const Sysroot& sysroot, std::uint32_t vmid, HeldNamespaces namespaces) {
   const std::string directory = state_directory(sysroot, vmid);
-  if (!path_exists(AT_FDCWD, directory)) return;
+  // What a killed removal has left has another name.
+  if (!path_exists(AT_FDCWD, directory)) return remove_state_directory(sysroot, vmid);
   auto record = read_state(sysroot, vmid);
   if (record && is_alive(record->init)) return;
   // A start that died half-way: its supervisor, if there is one, kills what it has made, else we do.

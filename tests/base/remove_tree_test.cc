@@ -1,6 +1,10 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <string>
+#include <thread>
+#include <vector>
+
 #include "base/process.h"
 #include "tests/base/scratch_directory.h"
 
@@ -54,6 +58,24 @@ TEST_F(RemoveTreeTest, DepthBeyondTheDescriptorLimit) {
   EXPECT_EQ("", error_of([&] { remove_tree(fd(), "directory"); }));
   ASSERT_EQ(0, ::setrlimit(RLIMIT_NOFILE, &before));
   EXPECT_FALSE(path_exists(fd(), "directory"));
+}
+
+TEST_F(RemoveTreeTest, SeveralAtOnceAreFine) {
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 20; ++i) {
+      const std::string directory = "tree/" + std::to_string(i) + "/inner";
+      make_directories(below(directory));
+      write(directory + "/file", "x");
+    }
+    std::vector<std::string> errors(4);
+    std::vector<std::thread> threads;
+    for (auto& error : errors) {
+      threads.emplace_back([&] { error = error_of([&] { remove_tree(fd(), "tree"); }); });
+    }
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(errors, std::vector<std::string>(4));
+    EXPECT_FALSE(path_exists(fd(), "tree"));
+  }
 }
 
 TEST_F(RemoveTreeTest, ImmutableFilesSayWhy) {

@@ -1,10 +1,17 @@
 #include "runtime/state.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cstdio>
+#include <thread>
+
 #include "base/error.h"
+#include "base/files.h"
+#include "tests/base/scratch_directory.h"
 
 namespace hutch {
 namespace {
@@ -53,6 +60,48 @@ TEST(ContainerState, AnUnknownRecordIsAnErrorWithItsLine) {
     EXPECT_EQ(error.origin().text(), "state:2");
   }
   EXPECT_THROW(parse_state("init 12\n", "state"), Error);
+}
+
+class StateDirectory : public ScratchDirectory {
+ protected:
+  Sysroot root() const { return Sysroot(below("root")); }
+  std::string directory() const { return state_directory(root(), 100); }
+};
+
+TEST_F(StateDirectory, IsRemovedWithWhatAKilledRemovalHasLeft) {
+  make_directories(directory() + "/added");
+  make_directories(below("root/run/hutch/.100/added"));
+  remove_state_directory(root(), 100);
+  EXPECT_TRUE(list_directory(below("root/run/hutch")).empty());
+  make_directories(below("root/run/hutch/.100/added"));
+  remove_state_directory(root(), 100);
+  EXPECT_TRUE(list_directory(below("root/run/hutch")).empty());
+}
+
+TEST_F(StateDirectory, IsNeverFoundWithoutItsRecord) {
+  make_directories(below("root/run/hutch"));
+  std::atomic<bool> done = false;
+  std::thread other([&] {
+    for (int round = 0; round < 2000; ++round) {
+      make_directories(below("fresh/added"));
+      write("fresh/state", "x");
+      check(::rename(below("fresh").c_str(), directory().c_str()), "cannot rename");
+      remove_state_directory(root(), 100);
+    }
+    done = true;
+  });
+  int found = 0;
+  while (!done) {
+    const auto here = open_if_exists(AT_FDCWD, directory(), O_PATH | O_DIRECTORY);
+    struct stat opened {};
+    struct stat named {};
+    if (!here || path_exists(here->get(), "state")) continue;
+    // Without a record it has this name no more.
+    if (::fstat(here->get(), &opened) != 0 || ::stat(directory().c_str(), &named) != 0) continue;
+    if (opened.st_ino == named.st_ino) ++found;
+  }
+  other.join();
+  EXPECT_EQ(found, 0);
 }
 
 TEST(ProcessIdentity, NamesLivingProcessesOnly) {

@@ -1,0 +1,82 @@
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "base/format.h"
+#include "runtime/state.h"
+#include "tests/cli/container_fixture.h"
+
+// Commands for different containers at the same time, and commands right behind an end that nobody asked for: they
+// share parent groups, loop devices, the bridge and directories, and the last supervisor's clean-up.
+namespace hutch::cli {
+namespace {
+
+constexpr unsigned kContainers = 3;
+
+class SideBySide : public testing::ContainerFixture {
+ protected:
+  void SetUp() override {
+    ContainerFixture::SetUp();
+    if (IsSkipped()) return;
+    host.write("tree/sbin/run", "#!/bin/sh\nexec sleep 1000\n");
+    std::filesystem::permissions(host.path("tree/sbin/run"), std::filesystem::perms(0755));
+    pack("tree", "debian.tar.gz");
+  }
+
+  bool succeeds(const std::vector<std::string>& words) {
+    const auto outcome = pct(words);
+    if (outcome.status == 0) return true;
+    std::fprintf(stderr, "pct %s %s: %s", words[0].c_str(), words[1].c_str(), outcome.err.c_str());
+    return false;
+  }
+
+  // Init is killed, and the next command comes as soon as the container does not run any more.
+  bool end_by_itself(unsigned vmid) {
+    const auto running = find_running(host.sysroot(), vmid);
+    if (!running || ::kill(running->init.pid, SIGKILL) != 0) return false;
+    while (find_running(host.sysroot(), vmid)) ::usleep(500);
+    return true;
+  }
+
+  bool live(unsigned vmid, bool image) {
+    const std::string name = std::to_string(vmid);
+    if (!succeeds({"create", name, "local:vztmpl/debian.tar.gz", "--rootfs", image ? "local:0.02" : "0",
+                   "--ostype", "unmanaged", "--entrypoint", "/sbin/run", "--memory", "64", "--cores", "1",
+                   "--unprivileged", "1"})) {
+      return false;
+    }
+    return succeeds({"start", name}) && succeeds({"set", name, "--mp1", "local:0.01,mp=/mnt"}) &&
+           succeeds({"set", name, "--delete", "mp1"}) && end_by_itself(vmid) && succeeds({"start", name}) &&
+           succeeds({"stop", name}) && succeeds({"start", name}) && end_by_itself(vmid) &&
+           succeeds({"destroy", name, "--purge"});
+  }
+};
+
+TEST_F(SideBySide, NoCommandIsInTheWayOfAnother) {
+  std::vector<pid_t> children;
+  for (unsigned at = 0; at < kContainers; ++at) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      bool well = true;
+      for (int round = 0; round < 3 && well; ++round) {
+        well = live(720'000'000 + static_cast<unsigned>(::getpid()), at % 2 == 0);
+      }
+      ::_exit(well ? 0 : 1);
+    }
+    children.push_back(child);
+  }
+  for (const pid_t child : children) {
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
+  for (int tries = 0; tries < 2000 && !kernel_leftovers().empty(); ++tries) ::usleep(10000);
+  EXPECT_EQ(kernel_leftovers(), std::vector<std::string>());
+}
+
+}  // namespace
+}  // namespace hutch::cli
