@@ -87,9 +87,14 @@ void stop_if_running(CommandContext& context) {
                 formatted("'pct stop {}' first, or use --force", context.vmid()));
   }
   CommandContext stop = context.nested({std::to_string(context.vmid())});
-  const int status = command_stop(stop);
-  context.add_warnings(stop.warnings());
-  if (status != 0) throw Error(formatted("unable to destroy CT {} - it did not stop", context.vmid()));
+  try {
+    const int status = command_stop(stop);
+    context.add_warnings(stop.warnings());
+    if (status != 0) throw Error(formatted("unable to destroy CT {} - it did not stop", context.vmid()));
+  } catch (const Error&) {
+    // It may have ended before the lock was ours.
+    if (find_running(context.sysroot(), context.vmid())) throw;
+  }
 }
 
 // A hook that fails keeps the container.

@@ -8,18 +8,28 @@ namespace hutch::cli {
 
 namespace {
 
+[[noreturn]] void refuse_stopped(std::uint32_t vmid) {
+  throw Error(formatted("container '{}' not running!", vmid));
+}
+
 int join(CommandContext& context, std::vector<std::string> argv) {
   const std::uint32_t vmid = context.vmid();
   const auto state = find_running(context.sysroot(), vmid);
   if (!state) {
     const ConfigStore store(context.sysroot());
     if (!store.exists(vmid)) store.read(vmid);  // says that there is no such container
-    throw Error(formatted("container '{}' not running!", vmid));
+    refuse_stopped(vmid);
   }
   AttachRequest request;
   request.argv = std::move(argv);
   request.keep_environment = context.options().flag("keep-env", true);
-  return attach(context.sysroot(), *state, request);
+  try {
+    return attach(context.sysroot(), *state, request);
+  } catch (const Error&) {
+    // It may end at any time, and then is missing wherever we look.
+    if (is_ending(state->init)) refuse_stopped(vmid);
+    throw;
+  }
 }
 
 }  // namespace

@@ -223,18 +223,29 @@ std::vector<FailedChange> store(const ConfigStore& store, config::ContainerConfi
   return failed;
 }
 
+// Where the container has ended meanwhile, what could not be given to it is taken over as into a stopped one.
+PendingResult apply(CommandContext& context, const std::optional<ContainerState>& state,
+                    config::ContainerConfig& config, ContainerVolumes& volumes, UndoStack& undo,
+                    const std::function<void()>& check_interruption) {
+  if (!state) return apply_pending(config, volumes, undo, check_interruption);
+  PendingResult live = hot_plug(context, *state, config, volumes, undo, check_interruption);
+  if (live.failed.empty() || !is_ending(state->init)) return live;
+  PendingResult rest = apply_pending(config, volumes, undo, check_interruption);
+  live.failed = std::move(rest.failed);
+  live.released.insert(live.released.end(), rest.released.begin(), rest.released.end());
+  return live;
+}
+
 void change(CommandContext& context, const SetRequest& request, const ConfigStore& file,
             config::ContainerConfig& config, const config::ContainerConfig& before,
             ContainerVolumes& volumes) {
   UndoStack undo([&context](const std::string& name, const std::string& reason) {
     std::fprintf(context.err(), "cannot undo '%s': %s\n", name.c_str(), reason.c_str());
   });
-  const Interruption interruption;
-  const auto check_interruption = [&] { interruption.check(); };
   const auto state = find_running(context.sysroot(), config.vmid);
-  const auto result = state ? hot_plug(context, *state, config, volumes, undo, check_interruption)
-                            : apply_pending(config, volumes, undo, check_interruption);
-  raise_failures(request, result.failed, state.has_value());
+  const Interruption interruption;
+  const auto result = apply(context, state, config, volumes, undo, [&] { interruption.check(); });
+  raise_failures(request, result.failed, state && !is_ending(state->init));
   const auto not_freed = store(file, config, before, result, volumes, undo);
   raise_failures(request, not_freed, false);
   undo.dismiss();

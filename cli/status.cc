@@ -139,6 +139,17 @@ void add_running_fields(const ContainerState& state, Fields& fields) {
   add_cgroup(state.cgroup, fields);
 }
 
+// Nothing when the container ends meanwhile.
+std::optional<Fields> running_fields(const ContainerState& state, Fields fields) {
+  try {
+    add_running_fields(state, fields);
+  } catch (const Error&) {
+    if (!is_ending(state.init)) throw;
+    return std::nullopt;
+  }
+  return fields;
+}
+
 }  // namespace
 
 int command_status(CommandContext& context) {
@@ -146,12 +157,15 @@ int command_status(CommandContext& context) {
   const std::uint32_t vmid = context.vmid();
   const auto config = load_config(context, store, vmid, false);
   const auto state = find_running(context.sysroot(), vmid);
+  bool running = state.has_value();
   Fields fields;
   if (context.options().flag("verbose")) {
     add_config_fields(config, fields);
-    if (state) add_running_fields(*state, fields);
+    auto all = running ? running_fields(*state, fields) : std::nullopt;
+    running = all.has_value();
+    if (all) fields = std::move(*all);
   }
-  fields["status"] = state ? "running" : "stopped";
+  fields["status"] = running ? "running" : "stopped";
   for (const auto& [key, value] : fields) context.print(formatted("{}: {}\n", key, value));
   return 0;
 }

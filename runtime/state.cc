@@ -286,24 +286,44 @@ const std::vector<Field>& fields() {
   return table;
 }
 
-}  // namespace
+struct ProcessStat {
+  std::uint64_t flags = 0;
+  std::uint64_t start_time = 0;
+};
 
-std::optional<ProcessIdentity> identify_process(pid_t pid) {
+// Of a process that is no zombie (proc(5), /proc/<pid>/stat).
+std::optional<ProcessStat> read_stat(pid_t pid) {
   const auto stat = read_file_if_exists(AT_FDCWD, formatted("/proc/{}/stat", pid));
   if (!stat) return std::nullopt;
   // The command name (field 2) may hold blanks and parentheses; what follows its last ')' does not.
   const auto end = stat->rfind(')');
   if (end == std::string::npos) return std::nullopt;
   const auto words = split_blanks(std::string_view(*stat).substr(end + 1));  // from field 3 on
+  constexpr std::size_t kFlags = 9 - 3;
   constexpr std::size_t kStartTime = 22 - 3;
   if (words.size() <= kStartTime || words[0] == "Z" || words[0] == "X") return std::nullopt;
+  const auto flags = parse_unsigned(words[kFlags]);
   const auto start = parse_unsigned(words[kStartTime]);
-  if (!start) return std::nullopt;
-  return ProcessIdentity{pid, *start};
+  if (!flags || !start) return std::nullopt;
+  return ProcessStat{*flags, *start};
+}
+
+}  // namespace
+
+std::optional<ProcessIdentity> identify_process(pid_t pid) {
+  const auto stat = read_stat(pid);
+  if (!stat) return std::nullopt;
+  return ProcessIdentity{pid, stat->start_time};
 }
 
 bool is_alive(const ProcessIdentity& process) {
   return identify_process(process.pid) == process;
+}
+
+bool is_ending(const ProcessIdentity& process) {
+  constexpr std::uint64_t kExiting = 4;  // PF_EXITING (include/linux/sched.h)
+  const auto stat = read_stat(process.pid);
+  return !stat || stat->start_time != process.start_time || (stat->flags & kExiting) != 0;
 }
 
 std::optional<UniqueFd> open_process(const ProcessIdentity& process) {

@@ -32,6 +32,8 @@ struct ProcessIdentity {
 // Reads the identity of a living process; nothing when there is none or it is a zombie.
 std::optional<ProcessIdentity> identify_process(pid_t pid);
 bool is_alive(const ProcessIdentity& process);
+// Also of one whose directory, memory and namespaces are gone already, while the kernel still counts it as alive.
+bool is_ending(const ProcessIdentity& process);
 // A pidfd of exactly this process; nothing when it is gone.
 std::optional<UniqueFd> open_process(const ProcessIdentity& process);
 

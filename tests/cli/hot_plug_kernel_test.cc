@@ -86,6 +86,23 @@ TEST_F(LinkHotPlug, IsAsBeforeWhenAnotherFails) {
   EXPECT_THAT(links(), Not(HasSubstr(": eth2@")));
 }
 
+// A script ends the container while it gets the link, and fails.
+TEST_F(LinkHotPlug, AContainerThatEndsMeanwhileGetsItAsAStoppedOne) {
+  const auto running = find_running(host.sysroot(), kVmid);
+  ASSERT_TRUE(running);
+  host.write("end.sh", formatted("#!/bin/sh\nkill -9 {0}\nwhile kill -0 {0}; do sleep 0.01; done 2>/dev/null\nexit 1\n",
+                                 running->init.pid));
+  ASSERT_EQ(::chmod(host.path("end.sh").c_str(), 0755), 0);
+  host.add_container(kVmid, config() + formatted("lxc.net.1.script.up: {}\n", host.path("end.sh")));
+  expect_done({"--net1", net("eth1")});
+  EXPECT_FALSE(find_running(host.sysroot(), kVmid));
+  EXPECT_THAT(config(), HasSubstr("net1: name=eth1,"));
+  EXPECT_THAT(config(), Not(HasSubstr("pve:pending")));
+  // Its supervisor cleans up beside us.
+  const std::string directory = state_directory(host.sysroot(), kVmid);
+  for (int tries = 0; tries < 6000 && std::filesystem::exists(directory); ++tries) ::usleep(10000);
+}
+
 TEST_F(LinkHotPlug, TheGuestsFilesFollowAndComeBack) {
   ASSERT_EQ(pct({"stop", kId}).status, 0);
   host.write(rootfs_ + "etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");

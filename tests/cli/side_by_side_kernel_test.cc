@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <optional>
 
 #include "base/format.h"
 #include "runtime/state.h"
@@ -41,14 +42,15 @@ class SideBySide : public testing::ContainerFixture {
     return true;
   }
 
+  bool create(unsigned vmid, bool image) {
+    return succeeds({"create", std::to_string(vmid), "local:vztmpl/debian.tar.gz", "--rootfs",
+                     image ? "local:0.02" : "0", "--ostype", "unmanaged", "--entrypoint", "/sbin/run",
+                     "--memory", "64", "--cores", "1", "--unprivileged", "1"});
+  }
+
   bool live(unsigned vmid, bool image) {
     const std::string name = std::to_string(vmid);
-    if (!succeeds({"create", name, "local:vztmpl/debian.tar.gz", "--rootfs", image ? "local:0.02" : "0",
-                   "--ostype", "unmanaged", "--entrypoint", "/sbin/run", "--memory", "64", "--cores", "1",
-                   "--unprivileged", "1"})) {
-      return false;
-    }
-    return succeeds({"start", name}) && succeeds({"set", name, "--mp1", "local:0.01,mp=/mnt"}) &&
+    return create(vmid, image) && succeeds({"start", name}) && succeeds({"set", name, "--mp1", "local:0.01,mp=/mnt"}) &&
            succeeds({"set", name, "--delete", "mp1"}) && end_by_itself(vmid) && succeeds({"start", name}) &&
            succeeds({"stop", name}) && succeeds({"start", name}) && end_by_itself(vmid) &&
            succeeds({"destroy", name, "--purge"});
@@ -76,6 +78,55 @@ TEST_F(SideBySide, NoCommandIsInTheWayOfAnother) {
   }
   for (int tries = 0; tries < 2000 && !kernel_leftovers().empty(); ++tries) ::usleep(10000);
   EXPECT_EQ(kernel_leftovers(), std::vector<std::string>());
+}
+
+// Whatever a command finds gone, it says that the container does not run, or what it says of one that has ended.
+TEST_F(SideBySide, AContainerMayEndUnderACommand) {
+  const unsigned vmid = 720'000'000 + static_cast<unsigned>(::getpid());
+  const std::string name = std::to_string(vmid);
+  ASSERT_TRUE(create(vmid, false));
+  for (useconds_t round = 0; round < 20; ++round) {
+    ASSERT_TRUE(succeeds({"start", name}));
+    const pid_t other = ::fork();
+    ASSERT_GE(other, 0);
+    if (other == 0) {
+      bool well = true;
+      while (well && pct({"status", name}).out != "status: stopped\n") {
+        well = succeeds({"status", name, "--verbose"});
+        const auto joined = pct({"exec", name, "--", "/bin/sh", "-c", "exit 0"});
+        well = well && (joined.status == 0 || joined.status == 128 + SIGKILL ||
+                        joined.err == formatted("container '{}' not running!\n", name));
+        if (!well) std::fprintf(stderr, "exec: %d: %s", joined.status, joined.err.c_str());
+      }
+      ::_exit(well ? 0 : 1);
+    }
+    ::usleep(5000 + round * 500);
+    EXPECT_TRUE(end_by_itself(vmid));
+    int status = -1;
+    ASSERT_EQ(::waitpid(other, &status, 0), other);
+    EXPECT_EQ(status, 0);
+  }
+  EXPECT_TRUE(succeeds({"destroy", name}));
+}
+
+TEST_F(SideBySide, ADestroyThatStopsAContainerTakesOneThatHasEndedMeanwhile) {
+  const unsigned vmid = 720'000'000 + static_cast<unsigned>(::getpid());
+  const std::string name = std::to_string(vmid);
+  ASSERT_TRUE(create(vmid, false) && succeeds({"start", name}));
+  auto lock = std::make_optional(ConfigStore(host.sysroot()).lock(vmid, stderr));
+  const pid_t other = ::fork();
+  ASSERT_GE(other, 0);
+  if (other == 0) {
+    lock.reset();
+    ::_exit(succeeds({"destroy", name, "--force"}) ? 0 : 1);
+  }
+  ::usleep(200'000);  // it wants the lock
+  EXPECT_TRUE(end_by_itself(vmid));
+  lock.reset();
+  int status = -1;
+  ASSERT_EQ(::waitpid(other, &status, 0), other);
+  EXPECT_EQ(status, 0);
+  EXPECT_FALSE(ConfigStore(host.sysroot()).exists(vmid));
 }
 
 }  // namespace

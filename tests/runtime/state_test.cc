@@ -108,9 +108,11 @@ TEST(ProcessIdentity, NamesLivingProcessesOnly) {
   const auto self = identify_process(::getpid());
   ASSERT_TRUE(self);
   EXPECT_TRUE(is_alive(*self));
+  EXPECT_FALSE(is_ending(*self));
   EXPECT_TRUE(open_process(*self));
   EXPECT_FALSE(is_alive({self->pid, self->start_time + 1})) << "a later process with the same pid";
   EXPECT_FALSE(open_process({self->pid, self->start_time + 1}));
+  EXPECT_TRUE(is_ending({self->pid, self->start_time + 1}));
   EXPECT_FALSE(open_process({}));
 }
 
