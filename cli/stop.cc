@@ -38,6 +38,14 @@ void apply_pending(CommandContext& context, const ConfigStore& store) {
                            [&context](const std::string& text) { context.warn(text); });
 }
 
+// False when it still runs after the time that the user gives it.
+bool halt(CommandContext& context, const ConfigStore& store, const ContainerState& state) {
+  return halt_container(context.sysroot(), state, timeout_of(context), [&](const auto& clean_up) {
+    const auto lock = store.lock(context.vmid(), context.err());
+    clean_up();
+  });
+}
+
 void tell_hookscript(CommandContext& context, const ContainerState& state) {
   if (state.hookscript.empty()) return;
   try {
@@ -79,13 +87,12 @@ int command_shutdown(CommandContext& context) {
   // Without the lock: a minute's wait must not keep `pct stop` and `pct unlock` out.
   context.enter_worker();
   tell_hookscript(context, state);
-  if (!halt_container(context.sysroot(), state, timeout_of(context))) {
-    if (!context.options().flag("forceStop")) {
-      throw Error("container did not stop", 0, formatted("'pct stop {}' kills it", context.vmid()));
-    }
-    kill_container(context.sysroot(), state);
+  const bool halted = halt(context, store, state);
+  if (!halted && !context.options().flag("forceStop")) {
+    throw Error("container did not stop", 0, formatted("'pct stop {}' kills it", context.vmid()));
   }
   const auto lock = store.lock(context.vmid(), context.err());
+  if (!halted) kill_container(context.sysroot(), state);
   if (state.ephemeral) {
     destroy_if_ended(context, store);
   } else {
@@ -105,8 +112,10 @@ int command_reboot(CommandContext& context) {
   context.enter_worker();
   tell_hookscript(context, state);
   keep_ephemeral(context.sysroot(), state);
-  if (!halt_container(context.sysroot(), state, timeout_of(context)))
+  if (!halt(context, store, state)) {
+    const auto lock = store.lock(context.vmid(), context.err());
     kill_container(context.sysroot(), state);
+  }
   CommandContext start = context.nested({std::to_string(context.vmid())});
   const int status = command_start(start);
   context.add_warnings(start.warnings());

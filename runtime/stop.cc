@@ -64,10 +64,21 @@ void clean_up_dead(const Sysroot& sysroot, std::uint32_t vmid, HeldNamespaces na
 // A clean stop is complete when the supervisor is gone; without one the caller cleans up. Only after this
 // very container: who waits without the lock may find that the next start has begun.
 void wait_for_clean_up(const Sysroot& sysroot, const ContainerState& state,
-                       const std::optional<UniqueFd>& supervisor, HeldNamespaces namespaces = {}) {
+                       const std::optional<UniqueFd>& supervisor, const WithLock& with_lock,
+                       HeldNamespaces namespaces = {}) {
   if (supervisor) require_end(supervisor->get(), state, has_end_hooks(state) || state.ephemeral);
-  const auto left = read_state(sysroot, state.vmid);
-  if (left && left->init == state.init) clean_up_dead(sysroot, state.vmid, std::move(namespaces));
+  const auto is_left = [&] {
+    const auto left = read_state(sysroot, state.vmid);
+    return left && left->init == state.init;
+  };
+  if (!is_left()) return;
+  with_lock([&] {
+    if (is_left()) clean_up_dead(sysroot, state.vmid, std::move(namespaces));
+  });
+}
+
+void with_callers_lock(const std::function<void()>& action) {
+  action();
 }
 
 void send(int pidfd, int signal, const ContainerState& state) {
@@ -216,7 +227,8 @@ int halt_signal(const ContainerState& state) {
   return contains(blocked, systemd_halt) ? systemd_halt : SIGPWR;
 }
 
-bool halt_container(const Sysroot& sysroot, const ContainerState& state, std::chrono::milliseconds timeout) {
+bool halt_container(const Sysroot& sysroot, const ContainerState& state, std::chrono::milliseconds timeout,
+                    const WithLock& with_lock) {
   const auto supervisor = open_process(state.supervisor);
   const auto init = open_process(state.init);
   HeldNamespaces namespaces;
@@ -225,7 +237,7 @@ bool halt_container(const Sysroot& sysroot, const ContainerState& state, std::ch
     send(init->get(), halt_signal(state), state);
     if (!wait_for_end(init->get(), Clock::now() + timeout)) return false;
   }
-  wait_for_clean_up(sysroot, state, supervisor, std::move(namespaces));
+  wait_for_clean_up(sysroot, state, supervisor, with_lock, std::move(namespaces));
   return true;
 }
 
@@ -235,7 +247,7 @@ bool halt_container(const Sysroot& sysroot, const ContainerState& state, std::ch
 void kill_container(const Sysroot& sysroot, const ContainerState& state) {
   const auto supervisor = open_process(state.supervisor);
   const auto init = open_process(state.init);
-  if (!init) return wait_for_clean_up(sysroot, state, supervisor);
+  if (!init) return wait_for_clean_up(sysroot, state, supervisor, with_callers_lock);
   const int signal = state.stop_signal.value_or(SIGKILL);
   // Hooks are the supervisor's: it has the container's namespaces, and must not be cut off in the middle.
   const bool hooks = has_end_hooks(state);
@@ -254,7 +266,9 @@ void kill_container(const Sysroot& sysroot, const ContainerState& state) {
     throw Error(formatted("init of CT {} (pid {}) does not end", state.vmid, state.init.pid), ETIMEDOUT,
                 "a process may hang in the kernel: see /proc/<pid>/stack");
   }
-  if (!at_once) return wait_for_clean_up(sysroot, state, supervisor, std::move(namespaces));
+  if (!at_once) {
+    return wait_for_clean_up(sysroot, state, supervisor, with_callers_lock, std::move(namespaces));
+  }
   if (supervisor) require_end(supervisor->get(), state);
   if (!links_first) {
     give_back_links(sysroot, state, namespaces);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "base/sysroot.h"
@@ -15,12 +16,18 @@ namespace hutch {
 // seconds at most.
 int halt_signal(const ContainerState& state);
 
+// Runs an action with the container's lock held.
+using WithLock = std::function<void(const std::function<void()>& action)>;
+
 // Asks init to shut down and waits until the container is gone and cleaned up; false when it still runs
-// after `timeout`.
-bool halt_container(const Sysroot& sysroot, const ContainerState& state, std::chrono::milliseconds timeout);
+// after `timeout`. The wait may be long and needs no lock; `with_lock` is for cleaning up where no supervisor
+// does, when somebody else might start the container anew.
+bool halt_container(const Sysroot& sysroot, const ContainerState& state, std::chrono::milliseconds timeout,
+                    const WithLock& with_lock);
 
 // Ends it at once (configured stop signal, else SIGKILL; a frozen one is thawed) and waits until it is gone
-// and cleaned up. A process that cannot be killed is an error after a minute.
+// and cleaned up. A process that cannot be killed is an error after a minute. Must be called with the
+// container's lock held.
 void kill_container(const Sysroot& sysroot, const ContainerState& state);
 
 // The end of a supervisor's life: removes everything that the container left. The calling process is the

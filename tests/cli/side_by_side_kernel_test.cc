@@ -129,5 +129,40 @@ TEST_F(SideBySide, ADestroyThatStopsAContainerTakesOneThatHasEndedMeanwhile) {
   EXPECT_FALSE(ConfigStore(host.sysroot()).exists(vmid));
 }
 
+// Else it might be the next start's that it removes.
+TEST_F(SideBySide, AShutdownCleansUpUnderTheLockOnly) {
+  const unsigned vmid = 720'000'000 + static_cast<unsigned>(::getpid());
+  const std::string name = std::to_string(vmid);
+  ASSERT_TRUE(create(vmid, false));
+  const std::string rootfs = formatted("var/lib/vz/images/{0}/subvol-{0}-disk-0.subvol/", vmid);
+  const auto appears = [&](const std::string& file) {
+    for (int tries = 0; tries < 6000 && !std::filesystem::exists(host.path(rootfs + file)); ++tries)
+      ::usleep(10000);
+    return std::filesystem::exists(host.path(rootfs + file));
+  };
+  host.write(rootfs + "sbin/run",
+             "#!/bin/sh\ntrap ': > /got; while [ ! -e /go ]; do sleep 0.05; done; exit 0' PWR\n"
+             ": > /ready\nwhile :; do sleep 0.05; done\n");
+  ASSERT_TRUE(succeeds({"start", name}) && appears("ready"));
+  const auto running = find_running(host.sysroot(), vmid);
+  ASSERT_TRUE(running && ::kill(running->supervisor.pid, SIGKILL) == 0);
+  ::waitpid(running->supervisor.pid, nullptr, 0);
+  const pid_t other = ::fork();
+  ASSERT_GE(other, 0);
+  if (other == 0) ::_exit(succeeds({"shutdown", name}) ? 0 : 1);
+  ASSERT_TRUE(appears("got"));
+  auto lock = std::make_optional(ConfigStore(host.sysroot()).lock(vmid, stderr));
+  host.write(rootfs + "go", "");
+  while (is_alive(running->init)) ::usleep(500);
+  ::usleep(200'000);
+  EXPECT_TRUE(std::filesystem::exists(state_directory(host.sysroot(), vmid)));
+  lock.reset();
+  int status = -1;
+  ASSERT_EQ(::waitpid(other, &status, 0), other);
+  EXPECT_EQ(status, 0);
+  EXPECT_FALSE(std::filesystem::exists(state_directory(host.sysroot(), vmid)));
+  EXPECT_TRUE(succeeds({"destroy", name}));
+}
+
 }  // namespace
 }  // namespace hutch::cli

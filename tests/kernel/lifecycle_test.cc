@@ -26,6 +26,9 @@ using ::testing::HasSubstr;
 class LifecycleTest : public ContainerTest {
  protected:
   void run_as_init(const std::string& script) { spec.init.argv = {"/bin/sh", "-c", script}; }
+  bool halt(const ContainerState& running, std::chrono::milliseconds timeout) {
+    return halt_container(sysroot(), running, timeout, [](const auto& action) { action(); });
+  }
   std::string cgroup() { return formatted("{}/lxc/{}", cgroupv2::detect_layout().unified, vmid()); }
 };
 
@@ -67,7 +70,7 @@ TEST_F(LifecycleTest, HaltSendsSigpwrToAnInitThatDoesNotBlockIt) {
   ASSERT_TRUE(wait_for_file(rootfs() + "/tmp/ready"));
   const ContainerState running = state();
   EXPECT_EQ(halt_signal(running), SIGPWR);
-  EXPECT_TRUE(halt_container(sysroot(), running, std::chrono::seconds(10)));
+  EXPECT_TRUE(halt(running, std::chrono::seconds(10)));
 }
 
 // What blocks everything for a moment, as fork(3) does, is no systemd, and what blocks only that signal is.
@@ -101,12 +104,12 @@ TEST_F(LifecycleTest, AConfiguredHaltSignalIsUsed) {
   spec.signals.halt = SIGUSR1;
   start();
   ASSERT_TRUE(wait_for_file(rootfs() + "/tmp/ready"));
-  EXPECT_TRUE(halt_container(sysroot(), state(), std::chrono::seconds(10)));
+  EXPECT_TRUE(halt(state(), std::chrono::seconds(10)));
 }
 
 TEST_F(LifecycleTest, HaltTimesOutAndTheContainerStays) {
   start();  // sleep(1) as init ignores SIGPWR: no handler in a pid namespace's init
-  EXPECT_FALSE(halt_container(sysroot(), state(), std::chrono::milliseconds(100)));
+  EXPECT_FALSE(halt(state(), std::chrono::milliseconds(100)));
   EXPECT_NO_THROW(state());
 }
 
