@@ -108,6 +108,14 @@ Message delete_link_message(const std::string& name) {
   return message;
 }
 
+Message delete_link_message(int index) {
+  Message message(formatted("cannot delete link {}", index), RTM_DELLINK);
+  ifinfomsg header{};
+  header.ifi_index = index;
+  message.put_header(header);
+  return message;
+}
+
 Message change_link_message(int index, const LinkChange& change) {
   Message message(formatted("cannot change link {}", index), RTM_NEWLINK);
   ifinfomsg header{};
@@ -206,6 +214,10 @@ void create_bridge(Socket& socket, const std::string& name) {
 
 void delete_link(Socket& socket, const std::string& name) {
   socket.request(delete_link_message(name));
+}
+
+void delete_link(Socket& socket, int index) {
+  socket.request(delete_link_message(index));
 }
 
 void change_link(Socket& socket, int index, const LinkChange& change) {

@@ -68,8 +68,9 @@ void move_link(Socket& socket, int index, const LinkMove& move);
 // Alternative names (ip-link(8), property), by which the kernel finds a link as by its own.
 void add_alternative_name(Socket& socket, int index, const std::string& name);
 void delete_alternative_name(Socket& socket, int index, const std::string& name);
-// Removes a link; of a veth pair both ends go. ENODEV when there is none.
+// Removes a link; of a veth pair both ends go. ENODEV when there is none. An index is never another link's.
 void delete_link(Socket& socket, const std::string& name);
+void delete_link(Socket& socket, int index);
 
 // What to change of a link; unset members stay as they are.
 struct LinkChange {
@@ -99,6 +100,7 @@ Message get_link_message(const std::string& name, Counters counters = Counters::
 Message get_link_message(int index, Counters counters = Counters::skip);
 Message create_bridge_message(const std::string& name);
 Message delete_link_message(const std::string& name);
+Message delete_link_message(int index);
 Message change_link_message(int index, const LinkChange& change);
 Message loopback_up_message();
 Message move_link_message(int index, const LinkMove& move);

@@ -260,8 +260,8 @@ void StartExecutor::perform(const host::StartDhcpClient& step) {
   try {
     start_dhcp_client(plan.sysroot, plan.spec.vmid, init_identity_, step.client);
   } catch (const Error&) {
-    if (is_alive(init_identity_)) throw;
     // An init that has ended took the network along.
+    if (!is_ending(init_identity_)) throw;
   }
 }
 

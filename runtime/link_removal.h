@@ -22,9 +22,16 @@ class LinkRemoval {
   void wait(std::chrono::milliseconds timeout);
 
  private:
-  void await_report(const std::string& name);
+  // The name may be another link's when the process comes to it: of the next start of the same container.
+  struct Link {
+    std::string name;
+    int index = 0;
+  };
+  bool is_there(const Link& link) const;
+  void await_report(const Link& link);
+  [[noreturn]] static void run_deletion(const std::vector<Link>& links, int reports);
 
-  std::vector<std::string> names_;
+  std::vector<Link> links_;
   UniqueFd socket_;   // any, for asking about links
   UniqueFd reports_;  // the process's; empty: there was nothing to do
 };

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "runtime/link_removal.h"
 #include "runtime/stop.h"
@@ -165,6 +166,31 @@ TEST(LinkRemoval, OfLinksThatAreNotThereIsDone) {
   if (::geteuid() != 0) GTEST_SKIP() << "probe: needs root";
   LinkRemoval removal({"hutch-no-link"});
   EXPECT_NO_THROW(removal.wait(std::chrono::milliseconds(0)));
+}
+
+// The deletion of the first takes long enough for the second's name to get to the next start's link.
+TEST(LinkRemoval, LeavesALinkThatGotTheNameMeanwhile) {
+  if (::geteuid() != 0) GTEST_SKIP() << "probe: needs root";
+  const auto name = [](const char* end) { return formatted("hblr{}{}", ::getpid() % 1000000, end); };
+  for (const auto* pair : {"a", "b"}) {
+    run_checked({"ip", "link", "add", name(pair), "type", "veth", "peer", "name", name(pair) + "p"});
+  }
+  LinkRemoval removal({name("a"), name("b")});
+  netlink::Socket socket;
+  const auto old = netlink::find_link(socket, name("b"));
+  if (old) {
+    netlink::LinkChange renamed;
+    renamed.name = name("x");
+    netlink::change_link(socket, old->index, renamed);
+  }
+  run_checked({"ip", "link", "add", name("b"), "type", "veth", "peer", "name", name("bq")});
+  removal.wait(std::chrono::seconds(10));
+  for (int tries = 0; tries < 1000 && netlink::find_link(socket, name("x")); ++tries) ::usleep(10000);
+  EXPECT_FALSE(netlink::find_link(socket, name("x")));
+  EXPECT_TRUE(netlink::find_link(socket, name("b")));
+  run_program({"ip", "link", "delete", name("b")});
+  while (::waitpid(-1, nullptr, 0) > 0) {
+  }
 }
 
 TEST(LinkRemoval, TellsWhatTheKernelHadAgainstIt) {
