@@ -102,6 +102,7 @@ void remove_entries(UniqueFd directory, const std::string& top) {
     levels.pop_back();
     if (levels.empty()) return;
     directory = open_directory(directory.get(), "..", levels);
+    if (!directory) return;  // somebody else is further
     if (inode_of(directory.get()) != levels.back().inode) {
       throw Error(formatted("cannot remove '{}': it was moved meanwhile", shown_path(levels, done)), ESTALE);
     }

@@ -78,7 +78,9 @@ void StartExecutor::perform(const host::MakeStateDirectory&) {
   const std::string path = state_directory(plan_->sysroot, plan_->spec.vmid);
   make_directories(plan_->sysroot.path("run/hutch"));
   check(::mkdir(path.c_str(), 0700), formatted("cannot create '{}'", path));
-  push_undo("remove " + path, [this] { remove_state_directory(plan_->sysroot, plan_->spec.vmid); });
+  push_undo("remove " + path, [sysroot = plan_->sysroot, vmid = plan_->spec.vmid] {
+    remove_state_directory(sysroot, vmid);
+  });
 }
 
 void StartExecutor::perform(const host::CreateCgroup& step) {
