@@ -38,6 +38,7 @@ constexpr std::chrono::milliseconds kCleanUpTimeout{30000};
 constexpr const char* kKeepEphemeral = "keep";
 constexpr std::chrono::milliseconds kWatchTimeout{5000};
 constexpr std::chrono::milliseconds kForkTimeout{2000};
+constexpr std::chrono::milliseconds kLookAgain{2};
 
 // Whether the process of a pidfd ends before `deadline`.
 bool wait_for_end(int pidfd, Clock::time_point deadline) {
@@ -51,12 +52,25 @@ bool wait_for_end(int pidfd, Clock::time_point deadline) {
   }
 }
 
-// `patient`: for ever, because hooks may take their time, and so may the removal of volumes.
-void require_end(int supervisor, const ContainerState& state, bool patient = false) {
-  if (wait_for_end(supervisor, patient ? Clock::time_point::max() : Clock::now() + kCleanUpTimeout)) return;
+[[noreturn]] void refuse_slow(const ContainerState& state) {
   throw Error(formatted("the supervisor of CT {} (pid {}) does not finish cleaning up", state.vmid,
                         state.supervisor.pid),
               ETIMEDOUT, "see what it waits for in /proc/<pid>/stack");
+}
+
+// `patient`: for ever, because hooks may take their time, and so may the removal of volumes.
+void require_end(int supervisor, const ContainerState& state, bool patient = false) {
+  if (wait_for_end(supervisor, patient ? Clock::time_point::max() : Clock::now() + kCleanUpTimeout)) return;
+  refuse_slow(state);
+}
+
+// Until the supervisor has cleaned up, or has ended without. When it starts the container again it wants the lock next,
+// which the caller has: each would wait for the other.
+void require_clean_up(int supervisor, const ContainerState& state, const std::string& directory) {
+  const auto deadline = Clock::now() + kCleanUpTimeout;
+  while (path_exists(AT_FDCWD, directory) && !wait_for_end(supervisor, Clock::now() + kLookAgain)) {
+    if (Clock::now() > deadline) refuse_slow(state);
+  }
 }
 
 void clean_up_dead(const Sysroot& sysroot, std::uint32_t vmid, HeldNamespaces namespaces);
@@ -192,7 +206,7 @@ void clean_up_dead(const Sysroot& sysroot, std::uint32_t vmid, HeldNamespaces na
   ContainerState state = record.value_or(ContainerState{});
   state.vmid = vmid;
   if (const auto supervisor = open_process(state.supervisor)) {
-    require_end(supervisor->get(), state);
+    require_clean_up(supervisor->get(), state, directory);
     if (!path_exists(AT_FDCWD, directory)) return;
   }
   give_back_links(sysroot, state, namespaces);

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <optional>
 
@@ -162,6 +163,26 @@ TEST_F(SideBySide, AShutdownCleansUpUnderTheLockOnly) {
   EXPECT_EQ(status, 0);
   EXPECT_FALSE(std::filesystem::exists(state_directory(host.sysroot(), vmid)));
   EXPECT_TRUE(succeeds({"destroy", name}));
+}
+
+// The supervisor wants the lock for its restart, and the start waits for the supervisor's clean-up under the lock.
+TEST_F(SideBySide, AStartDoesNotWaitForARebootThatWaitsForIt) {
+  const unsigned vmid = 720'000'000 + static_cast<unsigned>(::getpid());
+  const std::string name = std::to_string(vmid);
+  ASSERT_TRUE(create(vmid, false));
+  const std::string rootfs = formatted("var/lib/vz/images/{0}/subvol-{0}-disk-0.subvol/", vmid);
+  host.write(rootfs + "sbin/run",
+             "#!/bin/sh\nif [ -e /again ]; then exec sleep 1000; fi\n: > /again\nexec /bin/reboot -f\n");
+  std::filesystem::create_symlink("/bin/sh", host.path(rootfs + "bin/reboot"));
+  host.add_container(vmid, host.config(vmid) + "lxc.hook.post-stop: sh -c 'sleep 1'\n");
+  ASSERT_TRUE(succeeds({"start", name}));
+  while (find_running(host.sysroot(), vmid)) ::usleep(500);
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(succeeds({"start", name}));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(9)) << "the lock's time is 10";
+  EXPECT_TRUE(succeeds({"stop", name}) && succeeds({"destroy", name}));
+  while (::waitpid(-1, nullptr, 0) > 0) {
+  }
 }
 
 }  // namespace
