@@ -19,7 +19,10 @@ set -euo pipefail
 
 SCRATCH='' PASSED=0 FAILED=0 SKIPPED=0
 INSTALL=yes KERNELS=(6.1 6.12) USABLE=()
-declare -A MACHINES=()
+readonly MACHINE_DIED=125 # of tests/vm/run
+# Each Debian with its own kernel.
+declare -rA RELEASES=([6.1]=12 [6.12]=13 [sid]="12 13")
+declare -A MACHINES=() DIED=()
 
 # shellcheck disable=SC2317  # called by a trap
 clean_up() {
@@ -102,12 +105,12 @@ run_preset() {
   ctest_stage "$preset" kernel -L kernel -j 1
 }
 
-# start_machine KERNEL DEBIAN-RELEASE...: the kernel tests of the release build in a machine, in the background.
+# start_machine KERNEL: the kernel tests of the release build in a machine, in the background.
 start_machine() {
   local kernel=$1
-  shift
-  "$HUTCH_TOP/tests/vm/run" --kernel "$kernel" "$HUTCH_TOP/tests/vm/kernel_tests.sh" "$HUTCH_TOP/build/release" "$@" \
-    >"$SCRATCH/vm-$kernel.log" 2>"$SCRATCH/vm-$kernel.errors" &
+  # shellcheck disable=SC2086  # a list of numbers
+  "$HUTCH_TOP/tests/vm/run" --kernel "$kernel" "$HUTCH_TOP/tests/vm/kernel_tests.sh" "$HUTCH_TOP/build/release" \
+    ${RELEASES[$kernel]} >"$SCRATCH/vm-$kernel.log" 2>"$SCRATCH/vm-$kernel.errors" &
   MACHINES[$kernel]=$!
 }
 
@@ -116,11 +119,32 @@ finish_machine() {
   local kernel=$1 status=0 log=$SCRATCH/vm-$1.log
   wait "${MACHINES[$kernel]}" || status=$?
   unset "MACHINES[$kernel]"
+  cat "$SCRATCH/vm-$kernel.errors" >&2
+  if [ "$status" -eq "$MACHINE_DIED" ] && [ -z "${DIED[$kernel]:-}" ]; then
+    begin_machine_anew "$kernel"
+    return
+  fi
   googletest_results "$log" >"$SCRATCH/vm-$kernel.results"
   [ "$status" -eq 0 ] || grep -Ev '^\[( +OK|----------| RUN     ) |^$' "$log" || true
-  cat "$SCRATCH/vm-$kernel.errors" >&2
   count_results "vm $kernel" "$SCRATCH/vm-$kernel.results" "$status"
-  failed_tests "vm $kernel" "$log" >>"$SCRATCH/all-failures"
+  {
+    failed_tests "vm $kernel" "$log"
+    [ "$status" -eq 0 ] || sed "s/^/vm $kernel: /" "$SCRATCH/vm-$kernel.errors"
+  } >>"$SCRATCH/all-failures"
+}
+
+# begin_machine_anew KERNEL: an emulator that crashes, or a kernel that panics, says nothing of our tests, unless it does
+# so again. It is told at the end all the same: a test may be what brings it about.
+begin_machine_anew() {
+  local kernel=$1 log=$SCRATCH/vm-$1.log
+  DIED[$kernel]=yes
+  {
+    echo "vm $kernel: in $(sed -n 's/^\[ RUN      \] //p' "$log" | tail -n 1)"
+    sed 's/^/    /' "$SCRATCH/vm-$kernel.errors"
+  } >>"$SCRATCH/all-deaths"
+  say "kernel $kernel: the tests begin anew in another machine"
+  start_machine "$kernel"
+  finish_machine "$kernel"
 }
 
 # prepare_machines KERNEL...: sets USABLE to the kernels that a machine can be had with.
@@ -144,8 +168,6 @@ prepare_machines() {
 # The same tests with a unified cgroup tree, AppArmor, and other kernels; two machines at a time.
 run_machines() {
   local kernel running=() started=$SECONDS
-  # Each Debian with its own kernel.
-  local -A releases=([6.1]=12 [6.12]=13 [sid]="12 13")
   prepare_machines "$@"
   [ "${#USABLE[@]}" -gt 0 ] || return 0
   say "tests: release, kernel, in virtual machines: ${USABLE[*]}"
@@ -154,8 +176,7 @@ run_machines() {
       finish_machine "${running[0]}"
       running=("${running[@]:1}")
     fi
-    # shellcheck disable=SC2086  # a list of numbers
-    start_machine "$kernel" ${releases[$kernel]}
+    start_machine "$kernel"
     running+=("$kernel")
   done
   for kernel in "${running[@]}"; do finish_machine "$kernel"; done
@@ -185,6 +206,13 @@ check_left_nothing() {
   else
     PASSED=$((PASSED + 1))
   fi
+}
+
+# tell TITLE FILE: nothing when there is nothing in it.
+tell() {
+  [ -s "$2" ] || return 0
+  echo "$1:"
+  sed 's/^/  /' "$2"
 }
 
 parse() {
@@ -220,15 +248,11 @@ main() {
 
   check_left_nothing
   compare_environments
-  if [ -s "$SCRATCH/all-skips" ]; then
-    echo "Skipped:"
-    sort "$SCRATCH/all-skips" | sed 's/^/  /'
-  fi
+  [ ! -e "$SCRATCH/all-skips" ] || sort -o "$SCRATCH/all-skips" "$SCRATCH/all-skips"
+  tell Skipped "$SCRATCH/all-skips"
+  tell "Machines that died, whose tests were begun anew" "$SCRATCH/all-deaths"
   # Once more, where nobody has to search for it.
-  if [ -s "$SCRATCH/all-failures" ]; then
-    echo "Failed:"
-    sed 's/^/  /' "$SCRATCH/all-failures"
-  fi
+  tell Failed "$SCRATCH/all-failures"
   echo "took $((SECONDS - started)) s"
   echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"
   [ "$FAILED" -eq 0 ]

@@ -51,7 +51,7 @@ googletest_results() {
 }
 
 # failed_tests NAME LOG: what each failed test printed, 60 lines at most, from the output of ctest --output-on-failure
-# or of test programs.
+# or of test programs. A test that began and did not end failed.
 failed_tests() {
   awk -v name="$1" '
     function show(title, begin) {
@@ -59,16 +59,17 @@ failed_tests() {
       begin = lines > 60 ? lines - 60 : 0
       while (begin < lines) print "    " line[begin++]
     }
-    /^\[ RUN      \] / { lines = 0 }
+    /^\[ RUN      \] / { begun = substr($0, 14); lines = 0 }
+    /^\[ ( +OK| SKIPPED| FAILED ) / { begun = "" }
     / Test +#[0-9]+: / || /^ *Start +[0-9]+: / || /^[0-9]+% tests passed/ {
       if (by_ctest != "") show(by_ctest)
-      by_ctest = ""
+      by_ctest = begun = ""
       lines = 0
     }
     / Test +#[0-9]+: .*(\*\*\*|Not Run)/ && !/\*\*\*Skipped/ { by_ctest = $4; next }
     /^\[  FAILED  \] .*( ms\)|status [0-9]+\))$/ && by_ctest == "" { show($4); lines = 0; next }
     { line[lines++] = $0 }
-    END { if (by_ctest != "") show(by_ctest) }' "$2"
+    END { if (by_ctest != "" || begun != "") show(by_ctest != "" ? by_ctest : begun " (did not end)") }' "$2"
 }
 
 # result_counts RESULTS: prints "passed failed skipped".
