@@ -130,6 +130,7 @@ finish_machine() {
   {
     failed_tests "vm $kernel" "$log"
     [ "$status" -eq 0 ] || sed "s/^/vm $kernel: /" "$SCRATCH/vm-$kernel.errors"
+    [ "$status" -le 1 ] || echo "vm $kernel: ended with status $status"
   } >>"$SCRATCH/all-failures"
 }
 
