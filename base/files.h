@@ -40,8 +40,8 @@ std::optional<UniqueFd> open_if_exists(int dirfd, const std::string& path, int f
 std::string read_fd(int fd, std::string_view what, std::size_t limit = 64U << 20);
 // Below a rootfs (Resolve other than host) only regular files are opened; EINVAL for pipes, devices, sockets.
 std::string read_file(int dirfd, const std::string& path, Resolve resolve = Resolve::host);
-// The same; nothing when the file does not exist, or when what a kernel's file is about goes meanwhile: a process
-// (ESRCH), a control group or a device (ENODEV).
+// The same; nothing when the file does not exist, or when what a kernel's file is about goes meanwhile: a
+// process (ESRCH), a control group or a device (ENODEV).
 std::optional<std::string> read_file_if_exists(int dirfd, const std::string& path,
                                                Resolve resolve = Resolve::host);
 // A file of the host's that somebody names, walked as the host walks paths. Only a regular file is opened:
@@ -70,7 +70,8 @@ void make_directories(const std::string& path, mode_t mode = 0755);
 
 // Removes a file or a whole directory tree below `dirfd` without following symlinks or crossing into other
 // mounts: a mounted directory, also a bind mount of the same file system, is an error (EXDEV or EBUSY) and
-// keeps its content. Any depth of nesting costs a handful of descriptors. What is missing, or goes meanwhile, is fine.
+// keeps its content. Any depth of nesting costs a handful of descriptors. What is missing, or goes meanwhile,
+// is fine.
 void remove_tree(int dirfd, const std::string& path);
 
 // The names in a directory without "." and "..", sorted; none when it does not exist. For directories of the

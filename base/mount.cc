@@ -137,8 +137,8 @@ UniqueFd mount_block_device(const std::string& device, const FsOptions& options,
 
 int sync_file_system(int directory_fd) {
   if (::syncfs(directory_fd) < 0) return errno;
-  // Neither a flag of statfs(2) nor fsync(2) tells on every kernel that a journal was aborted: Debian's 6.1 denies it
-  // in both. A full file system is written as well as any other.
+  // Neither a flag of statfs(2) nor fsync(2) tells on every kernel that a journal was aborted: Debian's 6.1
+  // denies it in both. A full file system is written as well as any other.
   const UniqueFd probe(::openat(directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   return probe || errno == ENOSPC || errno == EDQUOT || errno == EOPNOTSUPP ? 0 : errno;
 }

@@ -42,9 +42,10 @@ void attach_mount(int mount_fd, int dirfd, const std::string& path);
 // mount(8) without -t does: `device` is tried with each until one accepts its super block.
 UniqueFd mount_block_device(const std::string& device, const FsOptions& options, std::uint64_t attributes);
 
-// Writes back the file system of a directory that may be written to. 0, or the errno of what could not be written
-// since the directory was opened, which each descriptor is told once. A file system that has given up after an error
-// (ext4(5), errors=; an aborted journal) is one, too, each time: syncfs(2) passes over what such a one has not written.
+// Writes back the file system of a directory that may be written to. 0, or the errno of what could not be
+// written since the directory was opened, which each descriptor is told once. A file system that has given up
+// after an error (ext4(5), errors=; an aborted journal) is one, too, each time: syncfs(2) passes over what
+// such a one has not written.
 int sync_file_system(int directory_fd);
 
 }  // namespace hutch

@@ -2,6 +2,7 @@
 
 #include <linux/sched.h>
 #include <sys/syscall.h>
+
 #include <type_traits>
 
 // System calls without libc: no errno, no thread-local storage, nothing that has to be mapped but the

@@ -31,8 +31,9 @@ std::string to_lower(std::string_view text);
 std::size_t utf8_length(std::string_view text);
 
 // The text for a message on a terminal: control characters (also those of C1, but not tabs), what changes the
-// direction of writing, line separators and bytes that are no UTF-8 become "\x1b" and the like, byte by byte. What somebody
-// else wrote into a file can then neither move the cursor nor begin a line. Other text stays as it is.
+// direction of writing, line separators and bytes that are no UTF-8 become "\x1b" and the like, byte by byte.
+// What somebody else wrote into a file can then neither move the cursor nor begin a line. Other text stays as
+// it is.
 std::string terminal_safe(std::string_view text);
 // The same for each line of a text of several lines, whose ends stay.
 std::string terminal_safe_lines(std::string_view text);

@@ -14,8 +14,8 @@ namespace hutch::cgroupv2 {
 
 namespace {
 
-// A file's text; nothing when this kernel does not count it: no such file, or PSI is switched off (EOPNOTSUPP, on
-// open or on read).
+// A file's text; nothing when this kernel does not count it: no such file, or PSI is switched off
+// (EOPNOTSUPP, on open or on read).
 std::optional<std::string> read_counter(const std::string& path) {
   try {
     return read_file_if_exists(AT_FDCWD, path);

@@ -92,7 +92,8 @@ void stop_if_running(CommandContext& context) {
     context.add_warnings(stop.warnings());
     if (status != 0) throw Error(formatted("unable to destroy CT {} - it did not stop", context.vmid()));
   } catch (const Error&) {
-    // It may have ended before the lock was ours.
+    // It may have ended before the lock was ours; destroy_stopped looks anew at everything else that may be
+    // wrong.
     if (find_running(context.sysroot(), context.vmid())) throw;
   }
 }

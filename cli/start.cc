@@ -108,8 +108,8 @@ std::vector<std::string> start(CommandContext& context, const config::ContainerC
   return failing_start([&] { return start.finish(plan); });
 }
 
-// Also of a container that has ended meanwhile, which is told to have ended after that. Nothing of it is held against
-// a container that runs.
+// Also of a container that has ended meanwhile, which is told to have ended after that. Nothing of it is held
+// against a container that runs.
 void tell_hookscript_after(CommandContext& context, const HookscriptTurn& turn) {
   try {
     turn.tell("post-start");

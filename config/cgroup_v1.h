@@ -20,8 +20,8 @@ enum class BadLimits { refuse, report };
 // `entries` with every cgroup v1 line replaced by its `lxc.cgroup2.*` counterpart, where it stood; lines
 // without a counterpart are left out with a warning. The limit of memory and swap together becomes one of
 // swap alone: it is taken with the last limit of memory among the entries, else with the generated one; a
-// period without a quota goes with the generated quota. A bad value is an Error with the line's origin: thrown,
-// or, for a reader that goes on, a warning about a line that is left out, too. Pure.
+// period without a quota goes with the generated quota. A bad value is an Error with the line's origin:
+// thrown, or, for a reader that goes on, a warning about a line that is left out, too. Pure.
 std::vector<RawEntry> to_cgroup_v2(std::vector<RawEntry> entries, const GeneratedLimits& generated,
                                    Diagnostics& diagnostics, BadLimits bad = BadLimits::refuse);
 

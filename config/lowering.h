@@ -131,8 +131,8 @@ struct BadEntry {
   std::size_t at = 0;  // in the section's raw entries
   Error error;
 };
-// Those of a section whose keys have their current names; in order. Lines of included files are not looked at.
-// Linear in the number of lines. Pure.
+// Those of a section whose keys have their current names; in order. Lines of included files are not looked
+// at. Linear in the number of lines. Pure.
 std::vector<BadEntry> bad_entries(const ContainerConfig& config, const Section& section);
 
 // The option's line, else default_origin().

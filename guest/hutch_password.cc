@@ -1,5 +1,6 @@
-// hutch-password: reads a password from standard input, to its end, and prints its SHA-512 crypt(5) hash with a
-// random salt of 8 characters. Run by `pct create` (guest/password.h), which so needs no crypt(3) of its own.
+// hutch-password: reads a password from standard input, to its end, and prints its SHA-512 crypt(5) hash with
+// a random salt of 8 characters. Run by `pct create` (guest/password.h), which so needs no crypt(3) of its
+// own.
 
 #include <crypt.h>
 #include <sys/random.h>

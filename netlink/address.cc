@@ -237,8 +237,8 @@ Message neighbour_proxy_message(int index, const IpAddress& address, bool add) {
   header.ndm_family = static_cast<std::uint8_t>(address.family);
   header.ndm_ifindex = index;
   header.ndm_flags = NTF_PROXY;
-  // Else the kernel forgets it when the link loses its carrier (net/core/neighbour.c, pneigh_ifdown_and_unlock), as
-  // a fresh bridge does for a moment when it gets its first port.
+  // Else the kernel forgets it when the link loses its carrier (net/core/neighbour.c,
+  // pneigh_ifdown_and_unlock), as a fresh bridge does for a moment when it gets its first port.
   header.ndm_state = NUD_PERMANENT;
   message.put_header(header);
   put_address(message, NDA_DST, address);

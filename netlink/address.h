@@ -52,8 +52,8 @@ void delete_address(Socket& socket, int index, const Cidr& address);
 void add_link_route(Socket& socket, int index, const Cidr& target);
 // ESRCH: there is none.
 void delete_link_route(Socket& socket, int index, const Cidr& target);
-// Makes the link answer for an address that is not on it (proxy ARP, proxy NDP), also after it has lost its carrier,
-// until the link is set down. EEXIST: it does already.
+// Makes the link answer for an address that is not on it (proxy ARP, proxy NDP), also after it has lost its
+// carrier, until the link is set down. EEXIST: it does already.
 void add_neighbour_proxy(Socket& socket, int index, const IpAddress& address);
 // ENOENT: it did not.
 void delete_neighbour_proxy(Socket& socket, int index, const IpAddress& address);

@@ -22,12 +22,12 @@ struct LinkCounters {
 struct Link {
   int index = 0;
   std::string name;
-  unsigned mtu = 0;    // bytes
-  std::string kind;    // "bridge", "veth", ...; "" for links without one (lo, hardware)
-  std::string mac;     // "BC:24:11:00:00:01"; "" where the link has no address
+  unsigned mtu = 0;           // bytes
+  std::string kind;           // "bridge", "veth", ...; "" for links without one (lo, hardware)
+  std::string mac;            // "BC:24:11:00:00:01"; "" where the link has no address
   std::string permanent_mac;  // burnt in, whatever `mac` is now; "" where there is none
-  unsigned flags = 0;  // IFF_*
-  int master = 0;      // index of the bridge it is a port of; 0 for none
+  unsigned flags = 0;         // IFF_*
+  int master = 0;             // index of the bridge it is a port of; 0 for none
   std::vector<std::string> alternative_names;
   // Bridges only: whether the bridge filters by VLAN ("VLAN-aware"), and the VLAN that it gives a new port
   // (0: none).

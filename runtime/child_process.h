@@ -15,8 +15,8 @@
 #include "runtime/sync_protocol.h"
 
 // What every operation of the first process is made of: system calls, descriptors, messages. Only for
-// runtime/child_interpreter.cc, and therefore no file of its own to compile: without sanitizers, and one piece
-// of memory with the rest.
+// runtime/child_interpreter.cc, and therefore no file of its own to compile: without sanitizers, and one
+// piece of memory with the rest.
 namespace hutch {
 
 inline std::size_t length_of(const char* text) {

@@ -40,8 +40,8 @@ struct ConsoleWatchSetup {
   int mounts = -1;  // the mount namespace to work in
   std::string buffer_path;
 };
-// Starts the process, as a child of this one, and gives its identity: none (pid 0) when it is done already, as
-// init has ended. Throws also when the program could not be executed there.
+// Starts the process, as a child of this one, and gives its identity: none (pid 0) when it is done already,
+// as init has ended. Throws also when the program could not be executed there.
 ProcessIdentity start_console_watch(const ConsoleWatchSetup& setup, const ConsoleFiles& files);
 
 // The process itself, with everything after its first word; gives its exit status.

@@ -25,8 +25,8 @@ std::string turn_path(const Sysroot& sysroot, std::uint32_t vmid) {
   return state_directory(sysroot, vmid) + "/hookscript";
 }
 
-// Of the process (lockf(3)), not of the descriptor: no child has it, and the start's own clean-up does not wait
-// for itself.
+// Of the process (lockf(3)), not of the descriptor: no child has it, and the start's own clean-up does not
+// wait for itself.
 bool try_lock(int file) {
   if (::lockf(file, F_TLOCK, 0) == 0) return true;
   if (errno != EACCES && errno != EAGAIN) throw_errno("cannot take the hookscript's turn");

@@ -13,9 +13,9 @@ namespace hutch {
 // ..." when it fails.
 void run_hookscript(const std::string& script, std::uint32_t vmid, const char* phase);
 
-// The start's turn with the script: a container that ends by itself meanwhile is told of after the start. Ends
-// with the object, or the process. Nobody else's clean-up waits longer than five seconds, because a script may
-// stop the container itself.
+// The start's turn with the script: a container that ends by itself meanwhile is told of after the start.
+// Ends with the object, or the process. Nobody else's clean-up waits longer than five seconds, because a
+// script may stop the container itself.
 class HookscriptTurn {
  public:
   // The container's state directory must be there, and its supervisor made before.

@@ -78,9 +78,8 @@ void StartExecutor::perform(const host::MakeStateDirectory&) {
   const std::string path = state_directory(plan_->sysroot, plan_->spec.vmid);
   make_directories(plan_->sysroot.path("run/hutch"));
   check(::mkdir(path.c_str(), 0700), formatted("cannot create '{}'", path));
-  push_undo("remove " + path, [sysroot = plan_->sysroot, vmid = plan_->spec.vmid] {
-    remove_state_directory(sysroot, vmid);
-  });
+  push_undo("remove " + path,
+            [sysroot = plan_->sysroot, vmid = plan_->spec.vmid] { remove_state_directory(sysroot, vmid); });
 }
 
 void StartExecutor::perform(const host::CreateCgroup& step) {
@@ -223,16 +222,15 @@ void StartExecutor::perform(const host::Proceed& step) {
   } else {
     send_proceed(step.message);
   }
-  // Nobody has as much left to do as the first process. With the lanes on the only two CPUs it would be queued
-  // until one of them is done (docs/performance.md).
+  // Nobody has as much left to do as the first process. With the lanes on the only two CPUs it would be
+  // queued until one of them is done (docs/performance.md).
   if (step.message == SyncMessage::Type::proceed_mapped) ::sched_yield();
 }
 
 void StartExecutor::send_proceed(SyncMessage::Type type) {
   SyncMessage message{};
   message.type = type;
-  if (type == SyncMessage::Type::proceed_mapped && supervisor_->image().shares_memory)
-    prepare_image();
+  if (type == SyncMessage::Type::proceed_mapped && supervisor_->image().shares_memory) prepare_image();
   std::vector<std::byte> bytes(sizeof message);
   std::memcpy(bytes.data(), &message, sizeof message);
   std::vector<int> descriptors;

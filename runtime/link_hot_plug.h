@@ -10,8 +10,8 @@
 namespace hutch {
 
 // Makes the link as a start would, and then, whoever manages its addresses, sets it up inside with them. The
-// config has no such link: what the record has of it (somebody was killed in the middle of this) is taken away
-// first.
+// config has no such link: what the record has of it (somebody was killed in the middle of this) is taken
+// away first.
 void add_link(const Sysroot& sysroot, const ContainerState& state, const LinkSpec& link);
 
 // Takes the link away. A host end that is not of this container's links stays. Nothing to do when it is gone

@@ -250,8 +250,8 @@ std::vector<HostStep> plan_link(const LinkSpec& link, const HostFacts& facts,
       const auto* bridge = bridge_of(link, facts);
       if (!needs_plug(link, bridge)) {
         if (bridge == nullptr || link.link_down) break;
-        steps.push_back(step(link, host::DisableIpv6{link.host_name},
-                             formatted("turn IPv6 off on {}", link.host_name)));
+        steps.push_back(
+            step(link, host::DisableIpv6{link.host_name}, formatted("turn IPv6 off on {}", link.host_name)));
         break;
       }
       const LinkPlug plug = plan_plug(link, bridge);

@@ -34,8 +34,8 @@ struct Failure {
   char action[240] = {};
 };
 
-// Nothing where there is none. Unlike a netlink request this does not wait for the kernel's lock of all links, which
-// a deletion holds.
+// Nothing where there is none. Unlike a netlink request this does not wait for the kernel's lock of all
+// links, which a deletion holds.
 std::optional<int> index_of(int socket, const std::string& name) {
   ifreq request{};
   name.copy(request.ifr_name, sizeof request.ifr_name - 1);

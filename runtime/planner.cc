@@ -57,8 +57,7 @@ void HostPlanner::ahead() {
     run_hooks(HookPhase::pre_start);
   }
   add(host::CreateCgroup{cgroupv2::place_on_unified(writes, plan_.cgroups)},
-      formatted("create cgroup {} and {}", group_, inner_), "remove",
-      spec_.cgroup_paths.origin);
+      formatted("create cgroup {} and {}", group_, inner_), "remove", spec_.cgroup_paths.origin);
   if (!spec_.cgroup_paths.container.empty()) {
     add(host::WriteState{}, "add the cgroup to the state record", "", spec_.cgroup_paths.origin);
   }

@@ -25,8 +25,8 @@ class SideLane {
   // Waits until the first `count` steps are done; throws the failure of the lane if there is one. Nothing to
   // wait for before run().
   void wait_for(std::size_t count);
-  // Waits likewise, then runs `next`. Whoever comes last runs it: the lane, when the caller waits already, since
-  // the caller's waking up would take longer. Throws what `next` throws.
+  // Waits likewise, then runs `next`. Whoever comes last runs it: the lane, when the caller waits already,
+  // since the caller's waking up would take longer. Throws what `next` throws.
   void wait_for(std::size_t count, std::function<void()> next);
   // Only after run().
   std::thread::native_handle_type thread() { return thread_.native_handle(); }

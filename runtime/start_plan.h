@@ -205,7 +205,8 @@ struct CommitSupervisor {};
 
 }  // namespace host
 
-// Large specs are boxed: a plan has some fifty steps, and every page that it fills costs a start a page fault.
+// Large specs are boxed: a plan has some fifty steps, and every page that it fills costs a start a page
+// fault.
 using HostAction = std::variant<
     host::MakeStateDirectory, host::CreateCgroup, host::CreateV1Cgroups, host::MakeSupervisor,
     host::LoadAppArmorProfile, host::EnterMounts, host::OpenIdMapNamespace, host::MountVolume,
@@ -213,11 +214,11 @@ using HostAction = std::variant<
     host::Spawn, host::AwaitSpawned, host::MoveIntoCgroup, host::MoveSupervisor, host::CheckIdMaps,
     host::MakeNamespaceFilesystem, host::ConnectSeccompProxy, host::StartSeccompProxy, host::WriteIdMaps,
     host::Proceed, host::OpenTasks, host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup,
-    host::SetRlimit, host::CreateLink, host::DisableIpv6, host::PlugLink, host::RouteLink, host::ProxyLink, host::MoveLink,
-    host::RunLinkScripts, host::ConfigureLink, host::AwaitSide, host::AwaitPrepared, host::WriteState,
-    host::IdentifyInit, host::StartDhcpClient, host::CompleteState, host::AwaitExec, host::PublishState,
-    host::CommitSupervisor, host::PromiseHooks, host::RunHook, host::OpenHookOutput, host::AwaitReady,
-    host::WriteProcessFile, host::OpenConsoleFiles, host::StartConsoleWatch>;
+    host::SetRlimit, host::CreateLink, host::DisableIpv6, host::PlugLink, host::RouteLink, host::ProxyLink,
+    host::MoveLink, host::RunLinkScripts, host::ConfigureLink, host::AwaitSide, host::AwaitPrepared,
+    host::WriteState, host::IdentifyInit, host::StartDhcpClient, host::CompleteState, host::AwaitExec,
+    host::PublishState, host::CommitSupervisor, host::PromiseHooks, host::RunHook, host::OpenHookOutput,
+    host::AwaitReady, host::WriteProcessFile, host::OpenConsoleFiles, host::StartConsoleWatch>;
 
 // Which thread of the starting process runs a step. The side lane's steps stand one after the other in the
 // plan; the lane begins when the main lane comes to the first of them.

@@ -32,7 +32,8 @@ struct ProcessIdentity {
 // Reads the identity of a living process; nothing when there is none or it is a zombie.
 std::optional<ProcessIdentity> identify_process(pid_t pid);
 bool is_alive(const ProcessIdentity& process);
-// Also of one whose directory, memory and namespaces are gone already, while the kernel still counts it as alive.
+// Also of one whose directory, memory and namespaces are gone already, while the kernel still counts it as
+// alive.
 bool is_ending(const ProcessIdentity& process);
 // A pidfd of exactly this process; nothing when it is gone.
 std::optional<UniqueFd> open_process(const ProcessIdentity& process);
@@ -114,8 +115,8 @@ ContainerState parse_state(std::string_view text, const std::string& source);
 
 // "<root>/run/hutch/100"
 std::string state_directory(const Sysroot& sysroot, std::uint32_t vmid);
-// Removes it with everything in it, if there is one: at once for whoever looks for it, who would take one without a
-// record for that of a start that has died. Others may do the same meanwhile.
+// Removes it with everything in it, if there is one: at once for whoever looks for it, who would take one
+// without a record for that of a start that has died. Others may do the same meanwhile.
 void remove_state_directory(const Sysroot& sysroot, std::uint32_t vmid);
 
 // The name of the record as long as the container has not started: only for cleaning up after a start that

@@ -58,41 +58,24 @@ bool wait_for_end(int pidfd, Clock::time_point deadline) {
               ETIMEDOUT, "see what it waits for in /proc/<pid>/stack");
 }
 
-// `patient`: for ever, because hooks may take their time, and so may the removal of volumes.
-void require_end(int supervisor, const ContainerState& state, bool patient = false) {
-  if (wait_for_end(supervisor, patient ? Clock::time_point::max() : Clock::now() + kCleanUpTimeout)) return;
-  refuse_slow(state);
+// Hooks may take their time, and so may the removal of volumes.
+Clock::time_point clean_up_deadline(const ContainerState& state) {
+  if (has_end_hooks(state) || state.ephemeral) return Clock::time_point::max();
+  return Clock::now() + kCleanUpTimeout;
 }
 
-// Until the supervisor has cleaned up, or has ended without. When it starts the container again it wants the lock next,
-// which the caller has: each would wait for the other.
-void require_clean_up(int supervisor, const ContainerState& state, const std::string& directory) {
-  const auto deadline = Clock::now() + kCleanUpTimeout;
+void require_end(int supervisor, const ContainerState& state, Clock::time_point deadline) {
+  if (!wait_for_end(supervisor, deadline)) refuse_slow(state);
+}
+
+// Until the supervisor has cleaned up, or has ended without. What it may do next, a restart or the removal of
+// an ephemeral container, needs the lock, which the caller has: each would wait for the other.
+void require_clean_up(int supervisor, const Sysroot& sysroot, const ContainerState& state,
+                      Clock::time_point deadline) {
+  const std::string directory = state_directory(sysroot, state.vmid);
   while (path_exists(AT_FDCWD, directory) && !wait_for_end(supervisor, Clock::now() + kLookAgain)) {
     if (Clock::now() > deadline) refuse_slow(state);
   }
-}
-
-void clean_up_dead(const Sysroot& sysroot, std::uint32_t vmid, HeldNamespaces namespaces);
-
-// A clean stop is complete when the supervisor is gone; without one the caller cleans up. Only after this
-// very container: who waits without the lock may find that the next start has begun.
-void wait_for_clean_up(const Sysroot& sysroot, const ContainerState& state,
-                       const std::optional<UniqueFd>& supervisor, const WithLock& with_lock,
-                       HeldNamespaces namespaces = {}) {
-  if (supervisor) require_end(supervisor->get(), state, has_end_hooks(state) || state.ephemeral);
-  const auto is_left = [&] {
-    const auto left = read_state(sysroot, state.vmid);
-    return left && left->init == state.init;
-  };
-  if (!is_left()) return;
-  with_lock([&] {
-    if (is_left()) clean_up_dead(sysroot, state.vmid, std::move(namespaces));
-  });
-}
-
-void with_callers_lock(const std::function<void()>& action) {
-  action();
 }
 
 void send(int pidfd, int signal, const ContainerState& state) {
@@ -206,12 +189,31 @@ void clean_up_dead(const Sysroot& sysroot, std::uint32_t vmid, HeldNamespaces na
   ContainerState state = record.value_or(ContainerState{});
   state.vmid = vmid;
   if (const auto supervisor = open_process(state.supervisor)) {
-    require_clean_up(supervisor->get(), state, directory);
+    require_clean_up(supervisor->get(), sysroot, state, Clock::now() + kCleanUpTimeout);
     if (!path_exists(AT_FDCWD, directory)) return;
   }
   give_back_links(sysroot, state, namespaces);
   remove_leftovers(sysroot, state, group_of(state), LinkRemoval(state.host_links),
                    StopHooks(sysroot, state, std::move(namespaces), false));
+}
+
+// Whether what this very container left is there still: who waits without the lock may find that the next
+// start has begun.
+bool is_left(const Sysroot& sysroot, const ContainerState& state) {
+  const auto left = read_state(sysroot, state.vmid);
+  return left && left->init == state.init;
+}
+
+// With the lock held, after init's end: its supervisor, if there is one, cleans up, else the caller does.
+void clean_up_ended(const Sysroot& sysroot, const ContainerState& state,
+                    const std::optional<UniqueFd>& supervisor, HeldNamespaces namespaces = {}) {
+  if (supervisor) {
+    require_clean_up(supervisor->get(), sysroot, state, clean_up_deadline(state));
+    // Init may have asked for a reboot with its last breath: nobody wants that any more.
+    send(supervisor->get(), SIGKILL, state);
+    require_end(supervisor->get(), state, Clock::now() + kCleanUpTimeout);
+  }
+  clean_up_dead(sysroot, state.vmid, std::move(namespaces));
 }
 
 // A mask as in sigprocmask(2), of the first thread; 0 when the process has ended.
@@ -251,7 +253,12 @@ bool halt_container(const Sysroot& sysroot, const ContainerState& state, std::ch
     send(init->get(), halt_signal(state), state);
     if (!wait_for_end(init->get(), Clock::now() + timeout)) return false;
   }
-  wait_for_clean_up(sysroot, state, supervisor, with_lock, std::move(namespaces));
+  // A clean stop is complete when the supervisor is gone.
+  if (supervisor) require_end(supervisor->get(), state, clean_up_deadline(state));
+  if (!is_left(sysroot, state)) return true;
+  with_lock([&] {
+    if (is_left(sysroot, state)) clean_up_dead(sysroot, state.vmid, std::move(namespaces));
+  });
   return true;
 }
 
@@ -261,7 +268,7 @@ bool halt_container(const Sysroot& sysroot, const ContainerState& state, std::ch
 void kill_container(const Sysroot& sysroot, const ContainerState& state) {
   const auto supervisor = open_process(state.supervisor);
   const auto init = open_process(state.init);
-  if (!init) return wait_for_clean_up(sysroot, state, supervisor, with_callers_lock);
+  if (!init) return clean_up_ended(sysroot, state, supervisor);
   const int signal = state.stop_signal.value_or(SIGKILL);
   // Hooks are the supervisor's: it has the container's namespaces, and must not be cut off in the middle.
   const bool hooks = has_end_hooks(state);
@@ -280,10 +287,8 @@ void kill_container(const Sysroot& sysroot, const ContainerState& state) {
     throw Error(formatted("init of CT {} (pid {}) does not end", state.vmid, state.init.pid), ETIMEDOUT,
                 "a process may hang in the kernel: see /proc/<pid>/stack");
   }
-  if (!at_once) {
-    return wait_for_clean_up(sysroot, state, supervisor, with_callers_lock, std::move(namespaces));
-  }
-  if (supervisor) require_end(supervisor->get(), state);
+  if (!at_once) return clean_up_ended(sysroot, state, supervisor, std::move(namespaces));
+  if (supervisor) require_end(supervisor->get(), state, Clock::now() + kCleanUpTimeout);
   if (!links_first) {
     give_back_links(sysroot, state, namespaces);
     links = LinkRemoval(state.host_links);

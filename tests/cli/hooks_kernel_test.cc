@@ -38,7 +38,8 @@ class HooksOfCommands : public testing::ContainerFixture {
     if (IsSkipped()) return;
     pct({"stop", vmid_});
     // One that ended by itself is cleaned up beside us.
-    EXPECT_TRUE(wait_for([&] { return !std::filesystem::exists(state_directory(host.sysroot(), number())); }));
+    EXPECT_TRUE(
+        wait_for([&] { return !std::filesystem::exists(state_directory(host.sysroot(), number())); }));
     EXPECT_THAT(kernel_leftovers(), IsEmpty());
   }
 

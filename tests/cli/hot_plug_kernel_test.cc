@@ -90,8 +90,9 @@ TEST_F(LinkHotPlug, IsAsBeforeWhenAnotherFails) {
 TEST_F(LinkHotPlug, AContainerThatEndsMeanwhileGetsItAsAStoppedOne) {
   const auto running = find_running(host.sysroot(), kVmid);
   ASSERT_TRUE(running);
-  host.write("end.sh", formatted("#!/bin/sh\nkill -9 {0}\nwhile kill -0 {0}; do sleep 0.01; done 2>/dev/null\nexit 1\n",
-                                 running->init.pid));
+  host.write("end.sh",
+             formatted("#!/bin/sh\nkill -9 {0}\nwhile kill -0 {0}; do sleep 0.01; done 2>/dev/null\nexit 1\n",
+                       running->init.pid));
   ASSERT_EQ(::chmod(host.path("end.sh").c_str(), 0755), 0);
   host.add_container(kVmid, config() + formatted("lxc.net.1.script.up: {}\n", host.path("end.sh")));
   expect_done({"--net1", net("eth1")});

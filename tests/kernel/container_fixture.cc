@@ -339,6 +339,14 @@ std::string ContainerTest::make_bridge() {
   return bridge_;
 }
 
+LinkSpec ContainerTest::veth_on(const std::string& bridge) const {
+  LinkSpec link;
+  link.name = "eth0";
+  link.host_name = formatted("veth{}i0", vmid());
+  link.bridge = bridge;
+  return link;
+}
+
 std::string ContainerTest::subnet_address(int host, unsigned subnet) const {
   // Tests that run at the same time have near numbers, so those 2^14 apart never meet.
   return formatted("10.{}.{}.{}", 64 * (subnet + 1) + vmid() / 256 % 64, vmid() % 256, host);

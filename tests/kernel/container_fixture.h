@@ -64,6 +64,8 @@ class ContainerTest : public ::testing::Test {
 
   // A bridge of this test's own on the host, with subnet_address(1)/24; removed by TearDown.
   std::string make_bridge();
+  // The container's eth0 on it.
+  LinkSpec veth_on(const std::string& bridge) const;
   // An address in a /24 that only this test has; the bridge's, or one of two more.
   std::string subnet_address(int host, unsigned subnet = 0) const;
   // The container's.

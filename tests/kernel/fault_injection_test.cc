@@ -31,10 +31,7 @@ class FaultInjectionTest : public ContainerTest {
   // The benchmark container of the performance targets: unprivileged, all namespaces, limits, one veth,
   // seccomp, dropped capabilities; with terminals and mounts on top, so that every kind of step is there.
   void make_benchmark_container() {
-    LinkSpec link;
-    link.name = "eth0";
-    link.host_name = formatted("veth{}i0", vmid());
-    link.bridge = make_bridge();
+    LinkSpec link = veth_on(make_bridge());
     link.mac = "BC:24:11:12:34:56";
     link.configure = true;
     link.addresses = {inner_address() + "/24"};
@@ -174,10 +171,7 @@ class LinkFaultInjectionTest : public FaultInjectionTest {
     wire_ = formatted("hbln{}a", vmid() % 100000);
     run_checked({"ip", "link", "add", wire_, "type", "veth", "peer", "name", far_end()});
     run_checked({"ip", "link", "property", "add", "dev", wire_, "altname", wire_ + "alt"});
-    LinkSpec veth;
-    veth.name = "eth0";
-    veth.host_name = formatted("veth{}i0", vmid());
-    veth.bridge = make_bridge();
+    LinkSpec veth = veth_on(make_bridge());
     write_kernel_file(AT_FDCWD, formatted("/proc/sys/net/ipv4/conf/{}/forwarding", veth.bridge), "1");
     veth.configure = true;
     veth.addresses = {inner_address() + "/24"};

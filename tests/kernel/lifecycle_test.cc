@@ -219,11 +219,13 @@ TEST_F(LifecycleTest, AProgramKnowsItsTerminalsSizeFromTheBeginning) {
     const pid_t background = ::fork();
     if (background == 0) {
       ::setpgid(0, 0);
-      ::_exit(attach(sysroot(), joined, {{"/bin/sh", "-c", "stty size >/tmp/size; touch /tmp/ready"}, false}));
+      ::_exit(
+          attach(sysroot(), joined, {{"/bin/sh", "-c", "stty size >/tmp/size; touch /tmp/ready"}, false}));
     }
     int status = 0;
     ::waitpid(background, &status, WUNTRACED);
-    ::_exit(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTOU && wait_for_file(rootfs() + "/tmp/ready") ? 0 : 1);
+    ::_exit(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTOU && wait_for_file(rootfs() + "/tmp/ready") ? 0
+                                                                                                        : 1);
   }
   const UniqueFd held(master);
   int status = 0;

@@ -32,10 +32,7 @@ class LinkHotPlugTest : public ContainerTest {
   }
 
   LinkSpec link_on(const std::string& bridge) {
-    LinkSpec link;
-    link.name = "eth0";
-    link.host_name = formatted("veth{}i0", vmid());
-    link.bridge = bridge;
+    LinkSpec link = veth_on(bridge);
     link.mac = "BC:24:11:12:34:56";
     link.own_vlans = true;
     link.addresses = {inner_address() + "/24"};

@@ -300,7 +300,8 @@ TEST_F(NamespacesTest, TheKeyringIsAFreshOneUnlessItIsTheStarters) {
   make_privileged();
   spec.new_keyring = false;
   // What init itself has.
-  spec.init.argv = {"/bin/sh", "-c", "/bin/session_keyring >/tmp/keyring 2>&1; touch /tmp/ready; exec sleep 1000"};
+  spec.init.argv = {"/bin/sh", "-c",
+                    "/bin/session_keyring >/tmp/keyring 2>&1; touch /tmp/ready; exec sleep 1000"};
   start();
   EXPECT_THAT(sh("/bin/session_keyring"), ::testing::EndsWith(";hutch-test"));
   ASSERT_TRUE(wait_for_file(rootfs() + "/tmp/ready"));

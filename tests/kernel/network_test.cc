@@ -15,10 +15,7 @@ using ::testing::Not;
 class NetworkTest : public ContainerTest {
  protected:
   LinkSpec& add_link(const std::string& bridge) {
-    LinkSpec link;
-    link.name = "eth0";
-    link.host_name = formatted("veth{}i0", vmid());
-    link.bridge = bridge;
+    LinkSpec link = veth_on(bridge);
     link.mac = "BC:24:11:12:34:56";
     link.origin = {"test.conf", 5};
     spec.links.push_back(link);

@@ -13,8 +13,8 @@
 #include "cgroupv2/freezer.h"
 #include "tests/kernel/container_fixture.h"
 
-// Two lanes of the host and the first process run beside each other: whichever of them is late, and where, init finds
-// the same container.
+// Two lanes of the host and the first process run beside each other: whichever of them is late, and where,
+// init finds the same container.
 namespace hutch::kernel_test {
 namespace {
 
@@ -25,10 +25,7 @@ constexpr std::chrono::milliseconds kLate{50};
 class SlowStepTest : public ContainerTest {
  protected:
   void make_container() {
-    LinkSpec link;
-    link.name = "eth0";
-    link.host_name = formatted("veth{}i0", vmid());
-    link.bridge = make_bridge();
+    LinkSpec link = veth_on(make_bridge());
     link.configure = true;
     link.addresses = {inner_address() + "/24"};
     link.gateway4 = subnet_address(1);
@@ -41,10 +38,11 @@ class SlowStepTest : public ContainerTest {
     spec.capabilities.drop = {{"sys_time", {}}};
     spec.seccomp.policy = "2\ndenylist\n[all]\nkexec_load errno 1\n";
     spec.rlimits = {{"nofile", 512, 1024, {}}};
-    spec.init.argv = {"/bin/sh", "-c",
-                      "{ tty; id; hostname; nproc; ulimit -n; ip -4 addr show eth0 | grep inet; ip route; "
-                      "grep -e Cap -e Seccomp: -e NoNewPrivs /proc/self/status; cat /proc/self/cgroup; mount; "
-                      "ls /dev; } >/tmp/report 2>&1; touch /tmp/done; exec sleep 1000"};
+    spec.init.argv = {
+        "/bin/sh", "-c",
+        "{ tty; id; hostname; nproc; ulimit -n; ip -4 addr show eth0 | grep inet; ip route; "
+        "grep -e Cap -e Seccomp: -e NoNewPrivs /proc/self/status; cat /proc/self/cgroup; mount; "
+        "ls /dev; } >/tmp/report 2>&1; touch /tmp/done; exec sleep 1000"};
   }
 
   // What init has found, and that the container ends as any other.
@@ -64,8 +62,8 @@ class SlowStepTest : public ContainerTest {
     return at + 1;
   }
 
-  // Holds the first process up for a moment. A thread would share our working directory, and then nobody returns to
-  // the host's mounts (setns(2)).
+  // Holds the first process up for a moment. A thread would share our working directory, and then nobody
+  // returns to the host's mounts (setns(2)).
   class Stop {
    public:
     explicit Stop(const std::string& group) {
@@ -100,7 +98,8 @@ TEST_F(SlowStepTest, OfTheHostChangesNothing) {
     options.before_step = [step](std::size_t at) {
       if (at == step) std::this_thread::sleep_for(kLate);
     };
-    ASSERT_EQ(report(options), usual) << "with a late host step " << step + 1 << ": " << planned.host[step].text;
+    ASSERT_EQ(report(options), usual)
+        << "with a late host step " << step + 1 << ": " << planned.host[step].text;
   }
 }
 
@@ -117,7 +116,8 @@ TEST_F(SlowStepTest, OfTheFirstProcessChangesNothing) {
     options.before_step = [&](std::size_t at) {
       if (at == step) stop.emplace(group);
     };
-    ASSERT_EQ(report(options), usual) << "stopped before host step " << step + 1 << ": " << planned.host[step].text;
+    ASSERT_EQ(report(options), usual)
+        << "stopped before host step " << step + 1 << ": " << planned.host[step].text;
     if (stop && stop->stopped()) ++stops;
   }
   // The group is empty until the kernel has cloned.

@@ -24,14 +24,6 @@ class SupervisorTest : public ContainerTest {
  protected:
   void run_as_init(const std::string& script) { spec.init.argv = {"/bin/sh", "-c", script}; }
 
-  LinkSpec veth() {
-    LinkSpec link;
-    link.name = "eth0";
-    link.host_name = formatted("veth{}i0", vmid());
-    link.bridge = make_bridge();
-    return link;
-  }
-
   bool has_host_link() const { return path_exists(AT_FDCWD, formatted("/sys/class/net/veth{}i0", vmid())); }
 };
 
@@ -58,7 +50,7 @@ bool wait_until_small(pid_t pid) {
 
 TEST_F(SupervisorTest, NeedsNextToNoMemory) {
   spec.console = true;
-  spec.links = {veth()};
+  spec.links = {veth_on(make_bridge())};
   // Like `pct start`, whose memory the supervisor may share as long as it lives.
   const pid_t starter = ::fork();
   ASSERT_GE(starter, 0);
@@ -127,7 +119,7 @@ TEST_F(SupervisorTest, DrainsAFloodedConsole) {
 
 TEST_F(SupervisorTest, TakesTheLinksWithItWhenInitEnds) {
   run_as_init("while [ ! -e /tmp/end ]; do sleep 0.02; done");
-  spec.links = {veth()};
+  spec.links = {veth_on(make_bridge())};
   start();
   EXPECT_TRUE(has_host_link());
   replace_file(AT_FDCWD, rootfs() + "/tmp/end", "", 0644);
@@ -136,7 +128,7 @@ TEST_F(SupervisorTest, TakesTheLinksWithItWhenInitEnds) {
 }
 
 TEST_F(SupervisorTest, StopLeavesNoLink) {
-  spec.links = {veth()};
+  spec.links = {veth_on(make_bridge())};
   start();
   kill_container(sysroot(), state());
   EXPECT_FALSE(has_host_link());
@@ -144,7 +136,7 @@ TEST_F(SupervisorTest, StopLeavesNoLink) {
 }
 
 TEST_F(SupervisorTest, StartsAgainAtOnceAfterAStop) {
-  spec.links = {veth()};
+  spec.links = {veth_on(make_bridge())};
   for (int round = 0; round < 30; ++round) {
     ASSERT_NO_THROW(start()) << "round " << round;
     kill_container(sysroot(), state());
@@ -153,7 +145,7 @@ TEST_F(SupervisorTest, StartsAgainAtOnceAfterAStop) {
 }
 
 TEST_F(SupervisorTest, StartsAgainAtOnceAfterItsSupervisorsDeath) {
-  spec.links = {veth()};
+  spec.links = {veth_on(make_bridge())};
   for (int round = 0; round < 10; ++round) {
     ASSERT_NO_THROW(start()) << "round " << round;
     const ContainerState running = state();
