@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -22,25 +21,33 @@ namespace hutch {
 
 namespace {
 
-struct Node {
-  const char* name;
-  unsigned major;
-  unsigned minor;
-};
+using Kind = TreeEntry::Kind;
 
-// Documentation/admin-guide/devices.txt
-constexpr Node kNodes[] = {{"full", 1, 7}, {"null", 1, 3},    {"random", 1, 8},
-                           {"tty", 5, 0},  {"urandom", 1, 9}, {"zero", 1, 5}};
+// Of small numbers, as makedev(3).
+constexpr TreeEntry node(const char* name, unsigned major, unsigned minor) {
+  return {Kind::device, S_IFCHR | 0666, major << 8U | minor, name, nullptr};
+}
+constexpr TreeEntry symlink(const char* path, const char* target) {
+  return {Kind::symlink, 0, 0, path, target};
+}
+constexpr TreeEntry directory(const char* path) {
+  return {Kind::directory, 0755, 0, path, nullptr};
+}
+constexpr TreeEntry file(const char* path, const char* content, mode_t mode) {
+  return {Kind::file, mode, 0, path, content};
+}
 
-struct Link {
-  const char* name;
-  const char* target;
-};
-
-constexpr Link kLinks[] = {{"fd", "/proc/self/fd"},
-                           {"stdin", "/proc/self/fd/0"},
-                           {"stdout", "/proc/self/fd/1"},
-                           {"stderr", "/proc/self/fd/2"}};
+// Device numbers: Documentation/admin-guide/devices.txt
+constexpr TreeEntry kAlways[] = {node("full", 1, 7),
+                                 node("null", 1, 3),
+                                 node("random", 1, 8),
+                                 node("tty", 5, 0),
+                                 node("urandom", 1, 9),
+                                 node("zero", 1, 5),
+                                 symlink("fd", "/proc/self/fd"),
+                                 symlink("stdin", "/proc/self/fd/0"),
+                                 symlink("stdout", "/proc/self/fd/1"),
+                                 symlink("stderr", "/proc/self/fd/2")};
 
 // Every node has the mode that it is made with. (The side lane's thread has a umask of its own.)
 class NoUmask {
@@ -54,28 +61,19 @@ class NoUmask {
   mode_t before_;
 };
 
-class DevTree {
+// What is added to the tree later.
+class DevAdditions {
  public:
-  DevTree(int root, Owner owner) : root_(root), owner_(owner) {}
+  DevAdditions(int root, Owner owner) : root_(root), owner_(owner) {}
 
-  void node(const Node& node) {
-    made(::mknodat(root_, node.name, S_IFCHR | 0666, makedev(node.major, node.minor)), node.name);
-  }
-  void directory(const std::string& path) { made(::mkdirat(root_, path.c_str(), 0755), path); }
   void symlink(const std::string& path, const std::string& target) {
     made(::symlinkat(target.c_str(), root_, path.c_str()), path);
-  }
-  void file(const std::string& path, std::string_view content, mode_t mode) {
-    const int fd = ::openat(root_, path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-    const UniqueFd held(fd);
-    made(fd, path);
-    write_fd(fd, content, "/dev/" + path);
   }
   // Makes the directories on the way to `path`.
   void directories_of(const std::string& path) {
     for (auto slash = path.find('/'); slash != path.npos; slash = path.find('/', slash + 1)) {
       const std::string parent = path.substr(0, slash);
-      if (!path_exists(root_, parent)) directory(parent);
+      if (!path_exists(root_, parent)) made(::mkdirat(root_, parent.c_str(), 0755), parent);
     }
   }
   void passed_device(const DeviceSpec& device, const IdMap& id_map) {
@@ -125,17 +123,6 @@ std::string random_uuid() {
   return text;
 }
 
-void add_terminals(const ContainerSpec& spec, DevTree& tree) {
-  if (spec.pty_max + spec.tty_count == 0) return;
-  tree.directory("pts");
-  tree.symlink("ptmx", "pts/ptmx");
-  if (!spec.tty_directory.empty() && spec.tty_count > 0) tree.directory(spec.tty_directory);
-  for (unsigned number = 1; number <= spec.tty_count; ++number) {
-    tree.file(tty_path(spec, number), "", 0);
-    if (!spec.tty_directory.empty()) tree.symlink(formatted("tty{}", number), tty_path(spec, number));
-  }
-}
-
 // "/dev/dm-3" of "/dev/pve/vm-100-disk-0".
 std::string real_path(const std::string& path) {
   const std::unique_ptr<char, void (*)(void*)> resolved(::realpath(path.c_str(), nullptr), ::free);
@@ -151,7 +138,7 @@ std::string mapper_name(const std::string& device) {
   return mapped ? std::string(trim(*mapped)) : std::string();
 }
 
-void add_quota_devices(const std::vector<std::string>& devices, DevTree& tree) {
+void add_quota_devices(const std::vector<std::string>& devices, DevAdditions& tree) {
   for (const auto& path : devices) {
     struct stat status {};
     check(::stat(path.c_str(), &status), formatted("cannot look at '{}'", path));
@@ -166,26 +153,60 @@ void add_quota_devices(const std::vector<std::string>& devices, DevTree& tree) {
 
 }  // namespace
 
-UniqueFd build_dev_tree(const ContainerSpec& spec, const std::vector<std::string>& quota_devices) {
+DevTree::DevTree(const ContainerSpec& spec) : entries_(std::begin(kAlways), std::end(kAlways)) {
   const Owner owner = inner_root(spec);
-  FsOptions options = {{"size", std::to_string(spec.dev_size)},
-                       {"mode", "0755"},
-                       {"uid", std::to_string(owner.uid)},
-                       {"gid", std::to_string(owner.gid)}};
-  UniqueFd mount = new_filesystem("tmpfs", options, MOUNT_ATTR_NOSUID);
-  DevTree tree(mount.get(), owner);
-  for (const auto& node : kNodes) tree.node(node);
-  for (const auto& link : kLinks) tree.symlink(link.name, link.target);
-  add_terminals(spec, tree);
-  if (spec.console) tree.file("console", "", 0);
-  if (spec.kmsg_link) tree.symlink("kmsg", "console");
-  tree.file(".lxc-boot-id", random_uuid() + "\n", 0444);
+  options_ = {{"size", keep(std::to_string(spec.dev_size))},
+              {"mode", "0755"},
+              {"uid", keep(std::to_string(owner.uid))},
+              {"gid", keep(std::to_string(owner.gid))}};
+  add_terminals(spec);
+  if (spec.console) entries_.push_back(file("console", "", 0));
+  if (spec.kmsg_link) entries_.push_back(symlink("kmsg", "console"));
+  entries_.push_back(file(".lxc-boot-id", keep(random_uuid() + "\n"), 0444));
   if (spec.nesting_mounts) {
-    for (const auto* path : {".lxc", ".lxc/proc", ".lxc/sys"}) tree.directory(path);
+    for (const auto* path : {".lxc", ".lxc/proc", ".lxc/sys"}) entries_.push_back(directory(path));
   }
+  orders_ = {"tmpfs",         options_.data(), options_.size(), MOUNT_ATTR_NOSUID,
+             entries_.data(), entries_.size(), owner.uid,       owner.gid};
+}
+
+void DevTree::add_terminals(const ContainerSpec& spec) {
+  if (spec.pty_max + spec.tty_count == 0) return;
+  entries_.push_back(directory("pts"));
+  entries_.push_back(symlink("ptmx", "pts/ptmx"));
+  const bool apart = !spec.tty_directory.empty();
+  if (apart && spec.tty_count > 0) entries_.push_back(directory(keep(spec.tty_directory)));
+  for (unsigned number = 1; number <= spec.tty_count; ++number) {
+    const char* path = keep(tty_path(spec, number));
+    entries_.push_back(file(path, "", 0));
+    if (apart) entries_.push_back(symlink(keep(formatted("tty{}", number)), path));
+  }
+}
+
+const char* DevTree::keep(std::string text) {
+  return texts_.emplace_back(std::move(text)).c_str();
+}
+
+void DevTree::refuse(const TreeFailure& failure) const {
+  const auto entry = [&] { return entries_.at(failure.at).path; };
+  switch (failure.step) {
+    case TreeFailure::Step::mount: throw Error("cannot mount a tmpfs for /dev", failure.error);
+    case TreeFailure::Step::option: {
+      const auto& [key, value] = options_.at(failure.at);
+      throw Error(formatted("cannot set tmpfs option '{}={}' for /dev", key, value), failure.error);
+    }
+    case TreeFailure::Step::entry: throw Error(formatted("cannot create /dev/{}", entry()), failure.error);
+    case TreeFailure::Step::owner:
+      throw Error(formatted("cannot change the owner of /dev/{}", entry()), failure.error);
+  }
+  throw Error("cannot make /dev", EPROTO);
+}
+
+void complete_dev_tree(int root, const ContainerSpec& spec, const std::vector<std::string>& quota_devices) {
+  if (spec.passed_devices.empty() && quota_devices.empty()) return;
+  DevAdditions tree(root, inner_root(spec));
   for (const auto& device : spec.passed_devices) tree.passed_device(device, spec.id_map);
   add_quota_devices(quota_devices, tree);
-  return mount;
 }
 
 }  // namespace hutch

@@ -20,6 +20,7 @@
 #include "runtime/console_watch.h"
 #include "runtime/container_log.h"
 #include "runtime/cpu_placement.h"
+#include "runtime/dev_tree.h"
 #include "runtime/link_work.h"
 #include "runtime/side_lane.h"
 #include "runtime/start_plan.h"
@@ -91,6 +92,8 @@ class StartExecutor {
   std::array<UniqueFd, kMaxSlots> slots_;
   std::vector<std::pair<IdMap, UniqueFd>> id_map_namespaces_;
   std::vector<std::string> quota_devices_;  // of the mounted volumes
+  std::optional<DevTree> dev_orders_;       // while the supervisor may look at them
+  UniqueFd dev_;                            // what it has made of them
   UniqueFd plain_rootfs_;                   // of an id-mapped rootfs, until the guest is set up
   UniqueFd rootfs_pin_;                     // held as long as the container lives
   std::vector<std::pair<NamespaceKind, UniqueFd>> joined_namespaces_;
@@ -139,7 +142,8 @@ class StartExecutor {
   void perform(const host::PinRootfs& step);
   void perform(const host::SetUpGuest& step);
   void perform(const host::OpenRoot& step);
-  void perform(const host::BuildDev& step);
+  void perform(const host::OrderDev& step);
+  void perform(const host::CompleteDev& step);
   void perform(const host::OpenSource& step);
   void perform(const host::OpenNamespace& step);
   void perform(const host::Spawn& step);

@@ -85,7 +85,8 @@ class HostPlanner {
   // mounts in a host's directory cover. What lies on a storage has no attributes but those that the config
   // gives, and a rootfs is the container's own.
   bool needs_locked_attributes() const;
-  void build_dev();
+  void order_dev();
+  void complete_dev();
   void sources();
   static std::string source_text(const MountSpec& mount);
 

@@ -19,8 +19,19 @@
 
 namespace hutch {
 
+void StartExecutor::perform(const host::OrderDev&) {
+  dev_orders_.emplace(plan_->spec);
+  supervisor_->make_tree(dev_orders_->orders());
+}
+
+// The supervisor's answers come in the order in which it was asked.
 void StartExecutor::perform(const host::EnterMounts&) {
   const UniqueFd mounts = supervisor_->await_ready();
+  if (dev_orders_) {
+    auto [mount, failure] = supervisor_->await_tree();
+    if (failure.error != 0) dev_orders_->refuse(failure);
+    dev_ = std::move(mount);
+  }
   check(::setns(mounts.get(), CLONE_NEWNS), "cannot enter the supervisor's mount namespace");
 }
 
@@ -84,8 +95,9 @@ void StartExecutor::perform(const host::OpenRoot& step) {
   slots_[step.slot] = step.locked ? clone_locked(rootfs_path()) : clone_mount(AT_FDCWD, rootfs_path(), true);
 }
 
-void StartExecutor::perform(const host::BuildDev& step) {
-  slots_[step.slot] = build_dev_tree(plan_->spec, quota_devices_);
+void StartExecutor::perform(const host::CompleteDev& step) {
+  complete_dev_tree(dev_.get(), plan_->spec, quota_devices_);
+  slots_[step.slot] = std::move(dev_);
 }
 
 void StartExecutor::perform(const host::OpenSource& step) {

@@ -46,6 +46,7 @@ void HostPlanner::ahead() {
   plan_.state = record();
   const auto writes = cgroupv2::resource_writes(spec_.resources, "0");
   add(host::MakeSupervisor{}, "make the supervisor, in a private mount namespace", "end it");
+  if (spec_.autodev) order_dev();
   if (has_end_hooks(spec_)) promise_hooks(HookPhase::post_stop);
   add(host::MakeStateDirectory{}, formatted("make directory {}", state_directory(plan_.sysroot, spec_.vmid)),
       "remove");
@@ -147,7 +148,7 @@ void HostPlanner::mounts() {
   const bool locked = needs_locked_attributes();
   add(host::OpenRoot{child_.root, locked},
       formatted("open the rootfs as a detached tree{}", locked ? ", its mounts' attributes locked" : ""));
-  if (spec_.autodev) build_dev();
+  if (spec_.autodev) complete_dev();
   sources();
   namespace_filesystems();
 }
@@ -467,6 +468,7 @@ StartPlan empty_plan(const ContainerSpec& spec, const cgroupv2::Layout& cgroups,
 
 StartPlan make_plan_ahead(const ContainerSpec& spec, const cgroupv2::Layout& cgroups,
                           const Sysroot& sysroot) {
+  refuse_terminals(spec);
   StartPlan plan = empty_plan(spec, cgroups, sysroot);
   HostPlanner(spec, plan).ahead();
   plan.host.erase(plan.host.begin() + static_cast<std::ptrdiff_t>(plan.ahead), plan.host.end());

@@ -124,16 +124,23 @@ bool HostPlanner::needs_locked_attributes() const {
           std::any_of(spec_.mount_points.begin(), spec_.mount_points.end(), restricted));
 }
 
-void HostPlanner::build_dev() {
-  child_.dev = plan_.child.new_slot();
+void HostPlanner::order_dev() {
   const Owner owner = inner_root(spec_);
-  add(host::BuildDev{child_.dev},
-      formatted("make /dev: tmpfs of {} bytes with full null random tty urandom zero, owned by {}:{}",
-                spec_.dev_size, owner.uid, owner.gid));
+  add(host::OrderDev{},
+      formatted(
+          "let the supervisor make /dev: tmpfs of {} bytes with full null random tty urandom zero, owned "
+          "by {}:{}",
+          spec_.dev_size, owner.uid, owner.gid));
+}
+
+void HostPlanner::complete_dev() {
+  child_.dev = plan_.child.new_slot();
+  std::string devices;
   for (const auto& device : spec_.passed_devices) {
-    plan_.host.back().text += formatted(", {} {} mode {:04o} of {}:{} inside", device.key, device.path,
-                                        device.mode, device.uid, device.gid);
+    devices += formatted("{}{} {} mode {:04o} of {}:{} inside", devices.empty() ? " with " : ", ", device.key,
+                         device.path, device.mode, device.uid, device.gid);
   }
+  add(host::CompleteDev{child_.dev}, "take /dev from the supervisor" + devices);
 }
 
 void HostPlanner::sources() {

@@ -84,7 +84,10 @@ struct OpenRoot {
   Slot slot = kNoSlot;
   bool locked = false;  // read-only and other attributes of its mounts stay (runtime/locked_mount.h)
 };
-struct BuildDev {
+// Has the supervisor make /dev, which is there once its mount namespace is entered (EnterMounts).
+struct OrderDev {};
+// What is known of it only after the volumes are mounted.
+struct CompleteDev {
   Slot slot = kNoSlot;
 };
 struct OpenSource {
@@ -207,18 +210,20 @@ struct CommitSupervisor {};
 
 // Large specs are boxed: a plan has some fifty steps, and every page that it fills costs a start a page
 // fault.
-using HostAction = std::variant<
-    host::MakeStateDirectory, host::CreateCgroup, host::CreateV1Cgroups, host::MakeSupervisor,
-    host::LoadAppArmorProfile, host::EnterMounts, host::OpenIdMapNamespace, host::MountVolume,
-    host::PinRootfs, host::SetUpGuest, host::OpenRoot, host::BuildDev, host::OpenSource, host::OpenNamespace,
-    host::Spawn, host::AwaitSpawned, host::MoveIntoCgroup, host::MoveSupervisor, host::CheckIdMaps,
-    host::MakeNamespaceFilesystem, host::ConnectSeccompProxy, host::StartSeccompProxy, host::WriteIdMaps,
-    host::Proceed, host::OpenTasks, host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup,
-    host::SetRlimit, host::CreateLink, host::DisableIpv6, host::PlugLink, host::RouteLink, host::ProxyLink,
-    host::MoveLink, host::RunLinkScripts, host::ConfigureLink, host::AwaitSide, host::AwaitPrepared,
-    host::WriteState, host::IdentifyInit, host::StartDhcpClient, host::CompleteState, host::AwaitExec,
-    host::PublishState, host::CommitSupervisor, host::PromiseHooks, host::RunHook, host::OpenHookOutput,
-    host::AwaitReady, host::WriteProcessFile, host::OpenConsoleFiles, host::StartConsoleWatch>;
+using HostAction =
+    std::variant<host::MakeStateDirectory, host::CreateCgroup, host::CreateV1Cgroups, host::MakeSupervisor,
+                 host::LoadAppArmorProfile, host::EnterMounts, host::OpenIdMapNamespace, host::MountVolume,
+                 host::PinRootfs, host::SetUpGuest, host::OpenRoot, host::OrderDev, host::CompleteDev,
+                 host::OpenSource, host::OpenNamespace, host::Spawn, host::AwaitSpawned, host::MoveIntoCgroup,
+                 host::MoveSupervisor, host::CheckIdMaps, host::MakeNamespaceFilesystem,
+                 host::ConnectSeccompProxy, host::StartSeccompProxy, host::WriteIdMaps, host::Proceed,
+                 host::OpenTasks, host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup,
+                 host::SetRlimit, host::CreateLink, host::DisableIpv6, host::PlugLink, host::RouteLink,
+                 host::ProxyLink, host::MoveLink, host::RunLinkScripts, host::ConfigureLink, host::AwaitSide,
+                 host::AwaitPrepared, host::WriteState, host::IdentifyInit, host::StartDhcpClient,
+                 host::CompleteState, host::AwaitExec, host::PublishState, host::CommitSupervisor,
+                 host::PromiseHooks, host::RunHook, host::OpenHookOutput, host::AwaitReady,
+                 host::WriteProcessFile, host::OpenConsoleFiles, host::StartConsoleWatch>;
 
 // Which thread of the starting process runs a step. The side lane's steps stand one after the other in the
 // plan; the lane begins when the main lane comes to the first of them.

@@ -136,6 +136,7 @@ Supervisor::Supervisor(const SupervisorSetup& setup, UniqueFd child_end, const C
                   kChildStack,
                   &orders,
                   memory.waiter.stack_end(),
+                  nullptr,
                   nullptr};
   clone_args args{};
   args.flags = CLONE_VM;
@@ -196,6 +197,18 @@ void Supervisor::spawn(std::uint64_t clone_flags, int cgroup, std::span<const Jo
   order.type = SupervisorMessage::Type::spawn;
   order.clone_flags = clone_flags | (memory_->image.shares_memory ? std::uint64_t{CLONE_VM} : 0);
   send(&order, sizeof order, fds);
+}
+
+void Supervisor::make_tree(const TreeOrders& orders) {
+  memory_->birth.tree = &orders;
+  SupervisorMessage order{};
+  order.type = SupervisorMessage::Type::make_tree;
+  send(&order, sizeof order, {});
+}
+
+Supervisor::Tree Supervisor::await_tree() {
+  SupervisorAnswer answer = receive(static_cast<int>(SupervisorMessage::Type::tree));
+  return {std::move(answer.fd), answer.message.tree_failure};
 }
 
 void Supervisor::never_restart() {

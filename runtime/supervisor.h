@@ -11,6 +11,7 @@
 #include "base/unique_fd.h"
 #include "runtime/child_interpreter.h"
 #include "runtime/cpu_placement.h"
+#include "runtime/tree_orders.h"
 
 namespace hutch {
 
@@ -50,6 +51,16 @@ class Supervisor {
   // Waits until it is cut loose from its starter and in its private mount namespace, of which a descriptor is
   // given.
   UniqueFd await_ready();
+
+  // Asks for a small file system, which is made while the caller does other things. `orders` has to stay
+  // until await_tree. Does not wait.
+  void make_tree(const TreeOrders& orders);
+  struct Tree {
+    UniqueFd mount;  // detached; none after a failure
+    TreeFailure failure;
+  };
+  // After await_ready, and before await_spawned.
+  Tree await_tree();
 
   // The program of the container's first process (runtime/child_interpreter.h). Its sync_fd is set here.
   ChildImage& image();

@@ -47,6 +47,7 @@ class SupervisorProcess {
       const long size = receive(message);
       if (size != sizeof message) clean_up();  // end-of-file: the starter died
       switch (message.type) {
+        case SupervisorMessage::Type::make_tree: make_tree(); break;
         case SupervisorMessage::Type::spawn: spawn(message); break;
         case SupervisorMessage::Type::reap: reap(); break;
         case SupervisorMessage::Type::commit: commit(message);
@@ -134,6 +135,16 @@ class SupervisorProcess {
   // When nobody reads it, end-of-file is what we read next.
   void send(const SupervisorMessage& message, int passed_fd) {
     sys::raw_send(birth_.control, &message, sizeof message, passed_fd);
+  }
+
+  void make_tree() {
+    SupervisorMessage answer{};
+    answer.type = SupervisorMessage::Type::tree;
+    const long umask = raw(SYS_umask, 0);
+    const int mount = hutch::make_tree(*birth_.tree, answer.tree_failure);
+    raw(SYS_umask, umask);
+    send(answer, mount);
+    if (mount >= 0) raw(SYS_close, mount);
   }
 
   [[noreturn]] static void run_first_process(void* self) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "runtime/child_interpreter.h"
+#include "runtime/tree_orders.h"
 #include "runtime/waiter.h"
 
 // The supervisor of a container: the process that init is a child of. It is made early in a start, by clone3
@@ -15,6 +16,8 @@
 //
 //   starter                        supervisor
 //    |<-- ready ---------------------|  cut loose from its starter, in a private mount namespace
+//    |--- make_tree ---------------->|  while the starter has other things to do
+//    |<-- tree {failure} + mount ----|
 //    |--- spawn {flags} + cgroup, joined namespaces --->|  clone3: the container's first process
 //    |<-- spawned {pid} + pidfd -----|
 //    |--- reap --------------------->|
@@ -30,13 +33,25 @@
 namespace hutch {
 
 struct SupervisorMessage {
-  enum class Type : std::uint32_t { ready = 1, spawn, spawned, reap, reaped, commit, dismiss, failed };
+  enum class Type : std::uint32_t {
+    ready = 1,
+    make_tree,
+    tree,
+    spawn,
+    spawned,
+    reap,
+    reaped,
+    commit,
+    dismiss,
+    failed
+  };
   Type type{};
   std::int32_t error = 0;         // failed: errno
   std::int32_t pid = 0;           // spawned
   std::int32_t wait_status = 0;   // reaped
   std::uint32_t has_console = 0;  // commit: the first descriptor is the console
   std::uint32_t inherited = 0;    // commit: so many of the last descriptors are for the clean-up command
+  TreeFailure tree_failure{};     // tree; the mount comes with it if there is none
   std::uint64_t clone_flags = 0;  // spawn, with CLONE_INTO_CGROUP where the descriptor is used
 };
 
@@ -73,7 +88,8 @@ struct SupervisorBirth {
   std::size_t child_stack_size;
   WaiterOrders* orders;  // filled in before `commit`; its commands and descriptors from the beginning
   void* waiter_stack_end;
-  JoinRequest* join;  // null: none; filled in before `spawn`
+  JoinRequest* join;       // null: none; filled in before `spawn`
+  const TreeOrders* tree;  // filled in before `make_tree`
 };
 
 // The entry of the new process. Never returns.

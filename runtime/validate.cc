@@ -190,7 +190,9 @@ constexpr std::uint32_t kMaxTerminals = 40;
 // NR_UNIX98_PTY_MAX, the largest `max` of devpts.
 constexpr std::uint32_t kMaxPtys = 1U << 20;
 
-void check_terminals(const ContainerSpec& spec) {
+}  // namespace
+
+void refuse_terminals(const ContainerSpec& spec) {
   if (spec.tty_count > kMaxTerminals) {
     refuse({}, formatted("a container cannot have {} terminals", spec.tty_count),
            formatted("lower lxc.tty.max (or the option tty) to {} at most", kMaxTerminals));
@@ -200,8 +202,6 @@ void check_terminals(const ContainerSpec& spec) {
            formatted("lower lxc.pty.max: the kernel allows {}, with the terminals", kMaxPtys));
   }
 }
-
-}  // namespace
 
 void refuse_clashes(const ContainerSpec& spec) {
   check_link_names(spec);
@@ -223,7 +223,7 @@ void validate(const ContainerSpec& spec, const HostFacts& facts) {
   check_disk_ids(spec);
   check_apparmor(spec, facts);
   check_selinux(spec, facts);
-  check_terminals(spec);
+  refuse_terminals(spec);
 }
 
 }  // namespace hutch
