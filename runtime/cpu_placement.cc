@@ -29,6 +29,12 @@ void CpuPlacement::move_away(pthread_t thread) const {
   }
 }
 
+void CpuPlacement::give_way() {
+  if (::sched_getscheduler(0) != SCHED_OTHER) return;
+  const sched_param none{};
+  ::sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
 void CpuPlacement::wait_apart_from(pid_t process, const std::vector<unsigned>& cpus) const {
   if (!useful_) return;
   cpu_set_t ours = all_;

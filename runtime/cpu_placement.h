@@ -11,7 +11,8 @@ namespace hutch {
 // Has the processes of a start begin on different CPUs, to work beside each other. Left to itself the kernel
 // puts a new process on the CPU of the one that makes it, behind it, whenever it takes the other CPUs for
 // busy, and for that it takes every idle CPU of a virtual machine (kernel/sched/fair.c, available_idle_cpu).
-// It costs 0.3 to 0.7 ms each time (docs/performance.md).
+// It costs 0.3 to 0.7 ms each time (docs/performance.md). What only costs time when it fails is not an error
+// here.
 class CpuPlacement {
  public:
   // For a start by the calling thread. Does nothing when that thread may not use every CPU of the host:
@@ -22,6 +23,10 @@ class CpuPlacement {
   // it may come back. Does nothing when that is impossible: it only costs time.
   void move_process_away(pid_t process) const;
   void move_away(pthread_t thread) const;
+
+  // From now on the calling thread takes no CPU from a process that runs when it wakes up (SCHED_BATCH,
+  // sched(7)), nor do the processes that it makes. A thread with another policy than the usual one keeps it.
+  static void give_way();
 
   // For the last wait of a start: keeps the calling thread where it is, or off `cpus` (those that its cgroup
   // leaves to the container; empty: any), and moves `process`, which is about to execute init, elsewhere, so

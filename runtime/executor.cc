@@ -99,8 +99,17 @@ void StartExecutor::run_main_lane(std::size_t end) {
 void StartExecutor::begin_side_lane(std::size_t at) {
   side_begin_ = at;
   std::vector<std::function<void()>> steps;
+  bool scripts = false;
   for (; at < plan_->host.size() && plan_->host[at].lane == HostLane::side; ++at) {
     steps.emplace_back([this, at] { run_step(at, side_trace_); });
+    scripts = scripts || std::holds_alternative<host::RunLinkScripts>(plan_->host[at].action);
+  }
+  // Scripts, and what they leave running, would inherit it.
+  if (!scripts) {
+    steps.front() = [first = std::move(steps.front())] {
+      CpuPlacement::give_way();
+      first();
+    };
   }
   // A heap of the lane's own would be mapped when it first needs memory, with the first process waiting.
   ::mallopt(M_ARENA_MAX, 1);

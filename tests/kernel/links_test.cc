@@ -2,8 +2,11 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <linux/if_link.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
+
+#include <set>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -271,6 +274,34 @@ TEST_F(LinksTest, TheHostsNetworkIsShared) {
   lay_wire();
   start();
   EXPECT_THAT(sh("ip link"), HasSubstr(wire_));
+}
+
+// Steps beside the starter's do not take the first process's CPU; scripts are as any program that the user
+// starts.
+TEST_F(LinksTest, LinksAreMadeWithoutHaste) {
+  const StartPlan planned = [&] {
+    add_link(Kind::veth, "eth0");
+    return plan();
+  }();
+  std::set<int> policies[2];
+  StartOptions options;
+  options.before_step = [&](std::size_t at) {
+    if (at == planned.host.size()) return;
+    policies[static_cast<int>(planned.host[at].lane)].insert(::sched_getscheduler(0));
+  };
+  start(options);
+  EXPECT_THAT(policies[static_cast<int>(HostLane::main)], ElementsAre(SCHED_OTHER));
+  EXPECT_THAT(policies[static_cast<int>(HostLane::side)], ElementsAre(SCHED_BATCH));
+  EXPECT_EQ(::sched_getscheduler(state().init.pid), SCHED_OTHER);
+  EXPECT_EQ(::sched_getscheduler(state().supervisor.pid), SCHED_OTHER);
+}
+
+TEST_F(LinksTest, ScriptsHaveTheUsualSchedulingPolicy) {
+  LinkSpec& link = add_link(Kind::veth, "eth0");
+  link.script_up = {formatted("sh -c 'cut -d\" \" -f41 /proc/self/stat > {}' sh", record_path("policy")),
+                    {"test.conf", 6}};
+  start();
+  EXPECT_EQ(recorded("policy"), formatted("{}\n", SCHED_OTHER));
 }
 
 TEST_F(LinksTest, ScriptsGetTheirArguments) {
