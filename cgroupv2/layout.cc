@@ -91,16 +91,6 @@ std::vector<std::string> Layout::v1_hierarchies() const {
 }
 
 Layout detect_layout(const std::string& cgroup_root) {
-  Layout layout = detect_unified(cgroup_root);
-  add_v1_hierarchies(layout, cgroup_root);
-  return layout;
-}
-
-void add_v1_hierarchies(Layout& layout, const std::string& cgroup_root) {
-  if (layout.unified != cgroup_root) find_v1(cgroup_root, layout);
-}
-
-Layout detect_unified(const std::string& cgroup_root) {
   Layout layout;
   if (file_system_magic(cgroup_root) == CGROUP2_SUPER_MAGIC) {
     layout.unified = cgroup_root;
@@ -116,6 +106,7 @@ Layout detect_unified(const std::string& cgroup_root) {
   const std::string controllers = read_file(AT_FDCWD, layout.unified + "/cgroup.controllers");
   for (const auto controller : split_blanks(controllers)) layout.v2_controllers.emplace_back(controller);
   std::sort(layout.v2_controllers.begin(), layout.v2_controllers.end());
+  if (layout.unified != cgroup_root) find_v1(cgroup_root, layout);
   return layout;
 }
 

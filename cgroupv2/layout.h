@@ -33,9 +33,5 @@ struct Layout {
 // is not read, so the cost does not grow with the number of mounts. Throws, with a hint what to mount, when
 // there is no cgroup2 tree at `cgroup_root` or `cgroup_root`/unified.
 Layout detect_layout(const std::string& cgroup_root = "/sys/fs/cgroup");
-// Its two halves: the cgroup2 tree and its controllers, which is all that a first process is made with, and
-// the v1 hierarchies beside it, of which there are many to look at.
-Layout detect_unified(const std::string& cgroup_root = "/sys/fs/cgroup");
-void add_v1_hierarchies(Layout& layout, const std::string& cgroup_root = "/sys/fs/cgroup");
 
 }  // namespace hutch::cgroupv2

@@ -231,15 +231,6 @@ std::vector<PlacedWrite> place(const std::vector<FileWrite>& writes, const Layou
   return Placement(writes, layout).run();
 }
 
-std::vector<PlacedWrite> place_on_unified(const std::vector<FileWrite>& writes, const Layout& layout) {
-  std::vector<PlacedWrite> placed;
-  for (const auto& write : writes) {
-    if (is_on_unified(write, layout))
-      placed.push_back({layout.unified, write.file, write.value, write.origin});
-  }
-  return placed;
-}
-
 std::vector<PlacedWrite> for_fresh_group(std::vector<PlacedWrite> placed) {
   const auto period = std::find_if(placed.begin(), placed.end(), [](const PlacedWrite& write) {
     return write.file == "cpu.cfs_period_us";

@@ -50,9 +50,6 @@ std::vector<FileWrite> resource_writes(const Resources& resources, const std::st
 // it lives on v1 and the file has no counterpart there, or the value is not one that the file takes.
 std::vector<PlacedWrite> place(const std::vector<FileWrite>& writes, const Layout& layout);
 
-// Those of them that go to the cgroup2 tree; needs no v1 hierarchies in `layout` and throws nothing.
-std::vector<PlacedWrite> place_on_unified(const std::vector<FileWrite>& writes, const Layout& layout);
-
 // `placed` for groups that were just made: without the CPU period that a v1 group has from the beginning
 // (sched-bwc.rst). Writing it changes nothing, and lets the kernel look at each group of the host.
 std::vector<PlacedWrite> for_fresh_group(std::vector<PlacedWrite> placed);

@@ -97,7 +97,8 @@ int command_plan(CommandContext& context) {
   config::Diagnostics diagnostics;
   const auto config = planned_config(context, store, diagnostics);
   Trace untraced(TraceLane::command, false);
-  const StartPlan plan = prepare_start(context, config, untraced);
+  StartPlan plan;
+  prepare_start(context, config, untraced, plan);
   const Planner planner = planner_like(plan, context.sysroot());
   const auto lines = trace_lines(config, diagnostics, planner(config), planner);
   context.print(format == "json" ? plan_json(plan, lines) : terminal_safe_lines(plan_text(plan, lines)));

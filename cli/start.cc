@@ -90,8 +90,13 @@ config::ContainerConfig startable_config(CommandContext& context, const ConfigSt
 }
 
 std::vector<std::string> start(CommandContext& context, const config::ContainerConfig& config, Trace& trace,
-                               ContainerStart& start, std::optional<HookscriptTurn>& turn) {
-  start.set_options(start_options(context, config, trace));
+                               StartPlan& plan, ContainerStart& start, std::optional<HookscriptTurn>& turn) {
+  std::string script;
+  StartOptions options = start_options(context, config, trace);
+  options.state_directory_made = [&] {
+    if (!script.empty()) turn.emplace(context.sysroot(), config.vmid, script);
+  };
+  start.set_options(options);
   const auto failing_start = [&](auto action) {
     try {
       return action();
@@ -99,11 +104,10 @@ std::vector<std::string> start(CommandContext& context, const config::ContainerC
       throw error.with_context(formatted("startup for container '{}' failed", config.vmid));
     }
   };
-  const StartPlan plan = prepare_start(context, config, trace, [&](StartPlan ahead) {
-    const std::string script = context.restarting() ? "" : ahead.spec.hookscript.value;
+  prepare_start(context, config, trace, plan, [&](const StartPlan& ahead) {
+    if (!context.restarting()) script = ahead.spec.hookscript.value;
     if (!script.empty()) run_hookscript(script, config.vmid, "pre-start");
-    failing_start([&] { start.begin(std::move(ahead)); });
-    if (!script.empty()) turn.emplace(context.sysroot(), config.vmid, script);
+    failing_start([&] { start.begin(ahead); });
   });
   return failing_start([&] { return start.finish(plan); });
 }
@@ -125,6 +129,7 @@ int command_start(CommandContext& context) {
   const ConfigStore store(context.sysroot());
   // Released after whatever `begun` has to take back.
   std::optional<ConfigFileLock> lock;
+  StartPlan plan;
   // First of all: it gets ready beside us. (And so it has no copy of the lock.)
   ContainerStart begun = [&] {
     const auto span = trace.span("make the supervisor");
@@ -137,7 +142,7 @@ int command_start(CommandContext& context) {
   const auto config = startable_config(context, store, trace);
   std::optional<HookscriptTurn> turn;
   try {
-    for (const auto& warning : start(context, config, trace, begun, turn)) context.warn(warning);
+    for (const auto& warning : start(context, config, trace, plan, begun, turn)) context.warn(warning);
   } catch (const Error&) {
     // A relative file name is meant where the user is.
     begun.give_up();

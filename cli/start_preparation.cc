@@ -27,31 +27,27 @@ ContainerSpec lower_or_refuse(CommandContext& context, const config::ContainerCo
 
 }  // namespace
 
-StartPlan prepare_start(CommandContext& context, const config::ContainerConfig& config, Trace& trace,
-                        const AheadFunction& ahead) {
-  const ContainerSpec spec = [&] {
+void prepare_start(CommandContext& context, const config::ContainerConfig& config, Trace& trace,
+                   StartPlan& plan, const AheadFunction& ahead) {
+  plan = [&] {
     const auto span = trace.span("lower the config");
-    return lower_or_refuse(context, config);
+    return begin_plan(lower_or_refuse(context, config), context.sysroot());
   }();
-  auto cgroups = [&] {
-    const auto span = trace.span("look at the cgroups");
-    return cgroupv2::detect_unified();
-  }();
-  if (ahead) ahead(make_plan_ahead(spec, cgroups, context.sysroot()));
-  cgroupv2::add_v1_hierarchies(cgroups);
-  const HostFacts facts = [&] {
+  if (ahead) ahead(plan);
+  const auto facts = [&] {
     const auto span = trace.span("look at the host");
-    return gather_host_facts(spec, std::move(cgroups));
+    return gather_host_facts(plan.spec, cgroupv2::detect_layout());
   }();
+  const auto& policy = plan.spec.seccomp;
   seccomp::BpfProgram filter;
-  if (!spec.seccomp.policy.empty()) {
+  if (!policy.policy.empty()) {
     const auto span = trace.span("compile the seccomp policy, or find it in the cache");
     filter = seccomp::load_or_compile(
-        spec.seccomp.policy, spec.seccomp.origin, context.sysroot().path("var/cache/hutch/seccomp"),
-        spec.seccomp.notify_proxies.empty() ? seccomp::Notify::refuse : seccomp::Notify::forward);
+        policy.policy, policy.origin, context.sysroot().path("var/cache/hutch/seccomp"),
+        policy.notify_proxies.empty() ? seccomp::Notify::refuse : seccomp::Notify::forward);
   }
   const auto span = trace.span("plan the start");
-  return make_plan(spec, facts, std::move(filter), context.sysroot());
+  complete_plan(plan, facts, std::move(filter));
 }
 
 }  // namespace hutch::cli

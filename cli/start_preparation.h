@@ -11,13 +11,13 @@
 
 namespace hutch::cli {
 
-// Gets the beginning of a plan (make_plan_ahead) before the rest is planned.
-using AheadFunction = std::function<void(StartPlan plan)>;
+// Gets the plan as soon as it has its first steps (begin_plan).
+using AheadFunction = std::function<void(const StartPlan& plan)>;
 
 // config -> spec -> plan. What is set without effect is told as warnings; a setting that must not be left out
 // silently throws, as does everything that cannot be started. Changes nothing but the seccomp cache. Each
 // stage is a span of the trace.
-StartPlan prepare_start(CommandContext& context, const config::ContainerConfig& config, Trace& trace,
-                        const AheadFunction& ahead = {});
+void prepare_start(CommandContext& context, const config::ContainerConfig& config, Trace& trace,
+                   StartPlan& plan, const AheadFunction& ahead = {});
 
 }  // namespace hutch::cli

@@ -19,6 +19,9 @@ class CpuPlacement {
   // setting an affinity, even the same, would keep the container on these (sched_setaffinity(2), Linux 6.2).
   CpuPlacement();
 
+  // Whether what it moves away can begin at once.
+  bool has_other_cpus() const { return useful_; }
+
   // Moves a process with one thread, or a thread of this process, off the CPU that the starting thread is on;
   // it may come back. Does nothing when that is impossible: it only costs time.
   void move_process_away(pid_t process) const;

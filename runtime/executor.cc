@@ -44,8 +44,6 @@ void StartExecutor::give_up() noexcept {
 
 void StartExecutor::run_guarded(const StartPlan& plan, std::size_t end) {
   plan_ = &plan;
-  // What the plan ahead knew of the trees was not all.
-  group_.emplace(plan.cgroups, plan.state.cgroup, plan.spec.cgroup_paths.inner);
   try {
     prepare_for(plan);
     run_main_lane(end);

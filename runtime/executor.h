@@ -34,6 +34,8 @@ struct ExecutorOptions {
   // Edits the guest's files; gets the mounted rootfs and the ids that its root has in this view of it. Unset:
   // nothing is edited.
   std::function<void(int rootfs_fd, Owner root)> set_up_guest;
+  // See StartOptions.
+  std::function<void()> state_directory_made;
   // See SupervisorSetup.
   std::vector<std::string> restart_command;
   std::vector<std::string> supervisor_environment;
@@ -68,12 +70,12 @@ class StartExecutor {
   void set_options(ExecutorOptions options) { options_ = std::move(options); }
   // What host::MakeSupervisor does, before there is a plan: it needs nothing but the vmid. May be left out.
   void make_supervisor(std::uint32_t vmid);
-  // Runs the first StartPlan::ahead steps of a plan that need not have more (make_plan_ahead). When it
-  // throws, everything has been taken back. At most once.
+  // Runs the first StartPlan::ahead steps of a plan that need not have more (begin_plan). When it throws,
+  // everything has been taken back. At most once.
   void run_ahead(const StartPlan& plan);
-  // Runs the plan, without the steps that run_ahead has run. Returns when init has been executed. The caller
-  // is in a private mount namespace afterwards, if it got that far (host::EnterMounts). The plan has to
-  // live as long as this object. At most once.
+  // Runs the plan, which is the same object, without the steps that run_ahead has run. Returns when init has
+  // been executed. The caller is in a private mount namespace afterwards, if it got that far
+  // (host::EnterMounts). The plan has to live as long as this object. At most once.
   void run(const StartPlan& plan);
   // Takes back what run_ahead has done: nothing will be run.
   void give_up() noexcept;
@@ -146,6 +148,7 @@ class StartExecutor {
   void perform(const host::CompleteDev& step);
   void perform(const host::OpenSource& step);
   void perform(const host::OpenNamespace& step);
+  void perform(const host::OrderNamespaces& step);
   void perform(const host::Spawn& step);
   void perform(const host::AwaitSpawned& step);
   void perform(const host::MoveIntoCgroup& step);

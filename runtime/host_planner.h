@@ -16,7 +16,7 @@ class HostPlanner {
   HostPlanner(const ContainerSpec& spec, StartPlan& plan)
       : spec_(spec), plan_(plan), group_(group_path(spec)), inner_(group_ + "/" + spec.cgroup_paths.inner) {}
 
-  // What needs nothing but the spec and the layout of the cgroups: it can begin while the rest is planned.
+  // What needs nothing but the spec: it can begin while the host is looked at.
   void ahead();
   void rest(const HostFacts& facts);
   const ChildPlanInput& child() const { return child_; }
@@ -40,6 +40,9 @@ class HostPlanner {
   void process_files();
   bool watches_console() const { return spec_.console && spec_.autodev && spec_.console_output.watched(); }
 
+  bool may_share_memory() const;
+  // From the state record to the order for the first process.
+  void first_process();
   // What needs no step: what the child gets, the limits, the label.
   void decide();
   // What the child takes over, opened.
@@ -92,6 +95,9 @@ class HostPlanner {
 
   // The v1 hierarchies that have limits: the child joins them itself.
   void open_tasks();
+  // Those that are made before anything is known of the host: CLONE_NEW*.
+  std::uint64_t early_namespaces() const;
+  void order_namespaces();
   void spawn();
   std::string id_map_text() const;
   // The first process can join a v1 cpuset only when that has its CPUs; the others while they are limited.

@@ -80,9 +80,11 @@ void StartExecutor::perform(const host::MakeStateDirectory&) {
   check(::mkdir(path.c_str(), 0700), formatted("cannot create '{}'", path));
   push_undo("remove " + path,
             [sysroot = plan_->sysroot, vmid = plan_->spec.vmid] { remove_state_directory(sysroot, vmid); });
+  if (options_.state_directory_made) options_.state_directory_made();
 }
 
 void StartExecutor::perform(const host::CreateCgroup& step) {
+  group_.emplace(plan_->cgroups, plan_->state.cgroup, plan_->spec.cgroup_paths.inner);
   group_->create_unified(step.writes);
   group_made_ = true;
   push_undo("remove cgroup " + group_->path(), [this] {
@@ -122,10 +124,13 @@ void StartExecutor::perform(const host::OpenNamespace& step) {
   joined_namespaces_.emplace_back(step.shared.kind, open_namespace(step.shared, plan_->sysroot));
 }
 
+void StartExecutor::perform(const host::OrderNamespaces& step) {
+  supervisor_->make_namespaces(step.clone_flags);
+}
+
 void StartExecutor::perform(const host::Spawn& step) {
-  // A child with a memory of its own gets a copy of the image now, any other sees what is written later.
   supervisor_->image().shares_memory = plan_->shares_memory;
-  if (!supervisor_->image().shares_memory) prepare_image();
+  prepare_image();
   const UniqueFd cgroup = group_->open_inner();
   std::vector<Supervisor::Join> joins;
   for (const auto& [kind, fd] : joined_namespaces_) joins.push_back({clone_flag(kind), fd.get()});
@@ -230,7 +235,6 @@ void StartExecutor::perform(const host::Proceed& step) {
 void StartExecutor::send_proceed(SyncMessage::Type type) {
   SyncMessage message{};
   message.type = type;
-  if (type == SyncMessage::Type::proceed_mapped && supervisor_->image().shares_memory) prepare_image();
   std::vector<std::byte> bytes(sizeof message);
   std::memcpy(bytes.data(), &message, sizeof message);
   std::vector<int> descriptors;

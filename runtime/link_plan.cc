@@ -176,9 +176,13 @@ LinkScript script_of(const LinkSpec& link, const HostFacts& facts, const LinkPla
   return result;
 }
 
+bool has_scripts(const LinkSpec& link) {
+  return !link.script_up.value.empty() || !link.script_down.value.empty();
+}
+
 void plan_scripts(const LinkSpec& link, const HostFacts& facts, const LinkPlanContext& context,
                   std::vector<HostStep>& steps) {
-  if (link.script_up.value.empty() && link.script_down.value.empty()) return;
+  if (!has_scripts(link)) return;
   host::RunLinkScripts scripts;
   scripts.container = context.container;
   scripts.environment = context.hook_environment;
@@ -222,8 +226,12 @@ void plan_configuration(const LinkSpec& link, const HostFacts& facts, std::vecto
 }  // namespace
 
 LinkPlanContext link_plan_context(const ContainerSpec& spec, const Sysroot& sysroot) {
-  return {std::to_string(spec.vmid),
-          common_hook_environment(hook_container(spec, rootfs_mount_path(sysroot, spec))), spec.hook_version};
+  LinkPlanContext context{std::to_string(spec.vmid), {}, spec.hook_version};
+  if (std::any_of(spec.links.begin(), spec.links.end(), has_scripts)) {
+    context.hook_environment =
+        common_hook_environment(hook_container(spec, rootfs_mount_path(sysroot, spec)));
+  }
+  return context;
 }
 
 void check_link(const LinkSpec& link, const HostFacts& facts) {

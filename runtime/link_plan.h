@@ -10,7 +10,7 @@ namespace hutch {
 
 struct LinkPlanContext {
   std::string container;                      // its name for scripts: "100"
-  std::vector<std::string> hook_environment;  // what its hooks find
+  std::vector<std::string> hook_environment;  // what its hooks find; empty where no link has scripts
   unsigned hook_version = 0;
 };
 LinkPlanContext link_plan_context(const ContainerSpec& spec, const Sysroot& sysroot);

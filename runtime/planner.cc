@@ -32,21 +32,41 @@ namespace {
 // (mm/oom_kill.c). With so little a start itself may run into it, and the starter must not be among them.
 constexpr std::uint64_t kTightMemory = 64U << 20;
 
-bool tight_memory(const std::vector<cgroupv2::FileWrite>& writes) {
-  return std::any_of(writes.begin(), writes.end(), [](const cgroupv2::FileWrite& write) {
-    if (write.file != "memory.max" || write.value == "max") return false;
+// More than most plans have: each that does not fit moves all of them.
+constexpr std::size_t kUsualSteps = 64;
+
+bool tight_memory(const cgroupv2::Resources& resources) {
+  const auto& limit = resources.memory_max;
+  if (limit && limit->value.bytes.value_or(kTightMemory) < kTightMemory) return true;
+  return std::any_of(resources.raw.begin(), resources.raw.end(), [](const auto& raw) {
+    if (raw.file != "memory.max" || raw.value == "max") return false;
     // What is no plain number (the kernel takes "16M" too) counts as little: it only costs time.
-    return parse_unsigned(write.value).value_or(0) < kTightMemory;
+    return parse_unsigned(raw.value).value_or(0) < kTightMemory;
   });
 }
 
 }  // namespace
 
 void HostPlanner::ahead() {
-  plan_.state = record();
-  const auto writes = cgroupv2::resource_writes(spec_.resources, "0");
   add(host::MakeSupervisor{}, "make the supervisor, in a private mount namespace", "end it");
   if (spec_.autodev) order_dev();
+  plan_.shares_memory = may_share_memory();
+  order_namespaces();
+  plan_.ahead = plan_.host.size();
+}
+
+bool HostPlanner::may_share_memory() const {
+  const auto& namespaces = spec_.namespaces;
+  // Some files of /proc/<pid> are about the memory, which is to be init's alone then (oom_score_adj).
+  // And root of the host's user namespace may look into every process that it sees, dumpable or not: a
+  // privileged container's programs must not see one that shares our memory.
+  const bool visible = spec_.id_map.empty() && (!spec_.hooks.of(HookPhase::start).empty() || !namespaces.pid);
+  return !visible && !namespaces.time && !namespaces.shares(NamespaceKind::time) &&
+         !tight_memory(spec_.resources) && spec_.process_files.empty();
+}
+
+void HostPlanner::first_process() {
+  plan_.state = record();
   if (has_end_hooks(spec_)) promise_hooks(HookPhase::post_stop);
   add(host::MakeStateDirectory{}, formatted("make directory {}", state_directory(plan_.sysroot, spec_.vmid)),
       "remove");
@@ -57,8 +77,8 @@ void HostPlanner::ahead() {
     enter_mounts();
     run_hooks(HookPhase::pre_start);
   }
-  add(host::CreateCgroup{cgroupv2::place_on_unified(writes, plan_.cgroups)},
-      formatted("create cgroup {} and {}", group_, inner_), "remove", spec_.cgroup_paths.origin);
+  add(host::CreateCgroup{limits_}, formatted("create cgroup {} and {}", group_, inner_), "remove",
+      spec_.cgroup_paths.origin);
   if (!spec_.cgroup_paths.container.empty()) {
     add(host::WriteState{}, "add the cgroup to the state record", "", spec_.cgroup_paths.origin);
   }
@@ -67,24 +87,15 @@ void HostPlanner::ahead() {
     add(host::MoveSupervisor{}, formatted("move the supervisor into cgroup {}", spec_.cgroup_paths.monitor),
         "remove", spec_.cgroup_paths.origin);
   }
-  const auto& namespaces = spec_.namespaces;
-  // Some files of /proc/<pid> are about the memory, which is to be init's alone then (oom_score_adj).
-  // And root of the host's user namespace may look into every process that it sees, dumpable or not: a
-  // privileged container's programs must not see one that shares our memory.
-  const bool visible = spec_.id_map.empty() && (!spec_.hooks.of(HookPhase::start).empty() || !namespaces.pid);
-  plan_.shares_memory = !visible && !namespaces.time && !namespaces.shares(NamespaceKind::time) &&
-                        !tight_memory(writes) && spec_.process_files.empty();
   open_namespaces();
-  // A first process with a memory of its own needs its program from the beginning.
-  if (!plan_.shares_memory) plan_.ahead = plan_.host.size();
   spawn();
   if (!hooks_first) enter_mounts();
-  if (plan_.shares_memory) plan_.ahead = plan_.host.size();
 }
 
 void HostPlanner::rest(const HostFacts& facts) {
   facts_ = &facts;
   decide();
+  first_process();
   complete(plan_.state);
   if (has_links_to_return(plan_.state)) {
     add(host::WriteState{}, "add to the state record what the host gets back");
@@ -344,6 +355,22 @@ void HostPlanner::open_tasks() {
   }
 }
 
+// User and network namespace: the latter takes most of the time that all of them take, and neither needs more
+// than the spec. A process is in them from then on, in our memory: nobody in the container may see it.
+std::uint64_t HostPlanner::early_namespaces() const {
+  const auto& wanted = spec_.namespaces;
+  if (!plan_.shares_memory || !wanted.net || !wanted.pid || !wanted.shared.empty()) return 0;
+  return CLONE_NEWNET | (wanted.user ? std::uint64_t{CLONE_NEWUSER} : 0);
+}
+
+void HostPlanner::order_namespaces() {
+  const std::uint64_t flags = early_namespaces();
+  if (flags == 0) return;
+  add(host::OrderNamespaces{flags},
+      formatted("let the supervisor make the namespaces:{} net", (flags & CLONE_NEWUSER) != 0 ? " user" : ""),
+      "", spec_.namespaces.origin);
+}
+
 void HostPlanner::spawn() {
   const auto& wanted = spec_.namespaces;
   // On a hybrid host the child unshares its cgroup namespace once it is in the v1 groups, so that all of
@@ -358,10 +385,11 @@ void HostPlanner::spawn() {
       {wanted.user, {CLONE_NEWUSER, "user"}},
       {wanted.cgroup && !child_.unshare_cgroup, {CLONE_NEWCGROUP, "cgroup"}},
   };
+  const std::uint64_t early = early_namespaces();
   host::Spawn step;
   std::string names;
   for (const auto& [on, flag] : flags) {
-    if (!on) continue;
+    if (!on || (early & flag.first) != 0) continue;
     step.clone_flags |= flag.first;
     names += formatted(" {}", flag.second);
   }
@@ -454,36 +482,29 @@ std::string tty_path(const ContainerSpec& spec, unsigned number) {
   return spec.tty_directory.empty() ? name : spec.tty_directory + "/" + name;
 }
 
-namespace {
-
-StartPlan empty_plan(const ContainerSpec& spec, const cgroupv2::Layout& cgroups, const Sysroot& sysroot) {
+StartPlan begin_plan(ContainerSpec spec, const Sysroot& sysroot) {
+  refuse_terminals(spec);
   StartPlan plan;
-  plan.spec = spec;
+  plan.spec = std::move(spec);
   plan.sysroot = sysroot;
-  plan.cgroups = cgroups;
+  plan.host.reserve(kUsualSteps);
+  HostPlanner(plan.spec, plan).ahead();
   return plan;
 }
 
-}  // namespace
-
-StartPlan make_plan_ahead(const ContainerSpec& spec, const cgroupv2::Layout& cgroups,
-                          const Sysroot& sysroot) {
-  refuse_terminals(spec);
-  StartPlan plan = empty_plan(spec, cgroups, sysroot);
-  HostPlanner(spec, plan).ahead();
-  plan.host.erase(plan.host.begin() + static_cast<std::ptrdiff_t>(plan.ahead), plan.host.end());
-  return plan;
+void complete_plan(StartPlan& plan, const HostFacts& facts, std::vector<sock_filter> filter) {
+  validate(plan.spec, facts);
+  plan.cgroups = facts.cgroups;
+  plan.child.filter = std::move(filter);
+  HostPlanner planner(plan.spec, plan);
+  planner.rest(facts);
+  plan_child(plan.spec, planner.child(), plan.child);
 }
 
 StartPlan make_plan(const ContainerSpec& spec, const HostFacts& facts, std::vector<sock_filter> filter,
                     const Sysroot& sysroot) {
-  validate(spec, facts);
-  StartPlan plan = empty_plan(spec, facts.cgroups, sysroot);
-  plan.child.filter = std::move(filter);
-  HostPlanner planner(spec, plan);
-  planner.ahead();
-  planner.rest(facts);
-  plan_child(spec, planner.child(), plan.child);
+  StartPlan plan = begin_plan(spec, sysroot);
+  complete_plan(plan, facts, std::move(filter));
   return plan;
 }
 

@@ -18,9 +18,10 @@ namespace hutch {
 StartPlan make_plan(const ContainerSpec& spec, const HostFacts& facts, std::vector<sock_filter> filter,
                     const Sysroot& sysroot);
 
-// The first StartPlan::ahead steps of the plan that make_plan will give for the same spec: they can be run
-// while the host is looked at and the rest is planned. Nothing is validated.
-StartPlan make_plan_ahead(const ContainerSpec& spec, const cgroupv2::Layout& cgroups, const Sysroot& sysroot);
+// Its two halves. The first has the steps that need nothing but the spec (StartPlan::ahead of them): they can
+// be run while the host is looked at and the rest is planned. Only the terminals are validated.
+StartPlan begin_plan(ContainerSpec spec, const Sysroot& sysroot);
+void complete_plan(StartPlan& plan, const HostFacts& facts, std::vector<sock_filter> filter);
 
 // The child's side of it (runtime/child_plan.cc).
 struct ChildPlanInput {

@@ -55,9 +55,8 @@ class ContainerStart::Run {
 
   void set_options(const StartOptions& options) { executor_.set_options(executor_options(options)); }
 
-  void begin(StartPlan ahead) {
-    ahead_ = std::move(ahead);
-    guarded([&] { executor_.run_ahead(ahead_); });
+  void begin(const StartPlan& plan) {
+    guarded([&] { executor_.run_ahead(plan); });
   }
 
   std::vector<std::string> finish(const StartPlan& plan) {
@@ -75,7 +74,6 @@ class ContainerStart::Run {
   Sysroot sysroot_;
   MountNamespaceReturn home_;
   std::vector<std::string> warnings_;
-  StartPlan ahead_;
   StartExecutor executor_;
 
   template <typename Action>
@@ -96,6 +94,7 @@ class ContainerStart::Run {
     result.before_step = options.before_step;
     result.trace = options.trace;
     result.restart_command = options.restart_command;
+    result.state_directory_made = options.state_directory_made;
     result.host_mounts = home_.mounts();
     if (!sysroot_.prefix().empty()) result.supervisor_environment = {"HUTCH_ROOT=" + sysroot_.prefix()};
     if (options.debug) {
@@ -135,9 +134,9 @@ void ContainerStart::set_options(const StartOptions& options) {
   run_->set_options(options);
 }
 
-void ContainerStart::begin(StartPlan ahead) {
+void ContainerStart::begin(const StartPlan& plan) {
   try {
-    run_->begin(std::move(ahead));
+    run_->begin(plan);
   } catch (...) {
     run_.reset();
     throw;

@@ -16,6 +16,8 @@ struct StartOptions {
   // for the user.
   using Warn = std::function<void(const std::string& line)>;
   std::function<void(int rootfs_fd, Owner root, const Warn& warn)> set_up_guest;
+  // Called once the container's state directory is there, before it has a first process.
+  std::function<void()> state_directory_made;
   // Gets the spans of the supervisor's steps and the child's, also when the start fails. Unset or switched
   // off: nothing is measured.
   Trace* trace = nullptr;
@@ -44,10 +46,11 @@ class ContainerStart {
   // What else has become known about the start: everything but the restart command and the trace. Before
   // `begin` or `finish`.
   void set_options(const StartOptions& options);
-  // Runs a plan of make_plan_ahead. May be left out. When it throws, everything has been taken back.
-  void begin(StartPlan ahead);
+  // Runs the steps of begin_plan. May be left out. When it throws, everything has been taken back.
+  void begin(const StartPlan& plan);
   // Starts the container and waits until init has been executed. Returns the warnings that came up. When it
-  // throws, everything has been taken back. `plan` has to begin with the steps of `begin`. At most once.
+  // throws, everything has been taken back. `plan` is the object that `begin` has got, and lives longer than
+  // this one. At most once.
   std::vector<std::string> finish(const StartPlan& plan);
   // Takes everything back that was begun and not finished, and returns to the host's mounts and the working
   // directory. Nothing to do after a `begin` or `finish` that has thrown.

@@ -98,6 +98,10 @@ struct OpenSource {
 struct OpenNamespace {
   SharedNamespace shared;
 };
+// Has the supervisor make namespaces, and goes on meanwhile; the first process is cloned in them.
+struct OrderNamespaces {
+  std::uint64_t clone_flags = 0;
+};
 // Asks the supervisor for the first process, and goes on meanwhile.
 struct Spawn {
   std::uint64_t clone_flags = 0;
@@ -210,20 +214,19 @@ struct CommitSupervisor {};
 
 // Large specs are boxed: a plan has some fifty steps, and every page that it fills costs a start a page
 // fault.
-using HostAction =
-    std::variant<host::MakeStateDirectory, host::CreateCgroup, host::CreateV1Cgroups, host::MakeSupervisor,
-                 host::LoadAppArmorProfile, host::EnterMounts, host::OpenIdMapNamespace, host::MountVolume,
-                 host::PinRootfs, host::SetUpGuest, host::OpenRoot, host::OrderDev, host::CompleteDev,
-                 host::OpenSource, host::OpenNamespace, host::Spawn, host::AwaitSpawned, host::MoveIntoCgroup,
-                 host::MoveSupervisor, host::CheckIdMaps, host::MakeNamespaceFilesystem,
-                 host::ConnectSeccompProxy, host::StartSeccompProxy, host::WriteIdMaps, host::Proceed,
-                 host::OpenTasks, host::ApplyLimits, host::AttachDeviceFilter, host::DelegateCgroup,
-                 host::SetRlimit, host::CreateLink, host::DisableIpv6, host::PlugLink, host::RouteLink,
-                 host::ProxyLink, host::MoveLink, host::RunLinkScripts, host::ConfigureLink, host::AwaitSide,
-                 host::AwaitPrepared, host::WriteState, host::IdentifyInit, host::StartDhcpClient,
-                 host::CompleteState, host::AwaitExec, host::PublishState, host::CommitSupervisor,
-                 host::PromiseHooks, host::RunHook, host::OpenHookOutput, host::AwaitReady,
-                 host::WriteProcessFile, host::OpenConsoleFiles, host::StartConsoleWatch>;
+using HostAction = std::variant<
+    host::MakeStateDirectory, host::CreateCgroup, host::CreateV1Cgroups, host::MakeSupervisor,
+    host::LoadAppArmorProfile, host::EnterMounts, host::OpenIdMapNamespace, host::MountVolume,
+    host::PinRootfs, host::SetUpGuest, host::OpenRoot, host::OrderDev, host::CompleteDev, host::OpenSource,
+    host::OpenNamespace, host::OrderNamespaces, host::Spawn, host::AwaitSpawned, host::MoveIntoCgroup,
+    host::MoveSupervisor, host::CheckIdMaps, host::MakeNamespaceFilesystem, host::ConnectSeccompProxy,
+    host::StartSeccompProxy, host::WriteIdMaps, host::Proceed, host::OpenTasks, host::ApplyLimits,
+    host::AttachDeviceFilter, host::DelegateCgroup, host::SetRlimit, host::CreateLink, host::DisableIpv6,
+    host::PlugLink, host::RouteLink, host::ProxyLink, host::MoveLink, host::RunLinkScripts,
+    host::ConfigureLink, host::AwaitSide, host::AwaitPrepared, host::WriteState, host::IdentifyInit,
+    host::StartDhcpClient, host::CompleteState, host::AwaitExec, host::PublishState, host::CommitSupervisor,
+    host::PromiseHooks, host::RunHook, host::OpenHookOutput, host::AwaitReady, host::WriteProcessFile,
+    host::OpenConsoleFiles, host::StartConsoleWatch>;
 
 // Which thread of the starting process runs a step. The side lane's steps stand one after the other in the
 // plan; the lane begins when the main lane comes to the first of them.
@@ -245,7 +248,7 @@ struct StartPlan {
   std::vector<HostStep> host;
   // Whether the first process works in the memory of its starter until it executes init.
   bool shares_memory = true;
-  std::size_t ahead = 0;  // how many of them need no more than the spec: the rest may not be planned yet
+  std::size_t ahead = 0;  // how many of the host's steps need no more than the spec
   ChildProgram child;
   ContainerState state;  // the record to write, without the processes' identities
 };

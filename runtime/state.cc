@@ -17,8 +17,10 @@ namespace {
 
 struct Field {
   std::string_view key;
-  std::function<void(const ContainerState&, std::string&)> print;  // appends whole lines
-  std::function<bool(std::string_view, ContainerState&)> parse;    // false: not understood
+  // Appends whole lines. Gets the key, so that what makes it is small enough for std::function's own memory.
+  std::function<void(std::string_view, const ContainerState&, std::string&)> print;
+  std::function<bool(std::string_view, ContainerState&)> parse;  // false: not understood
+  bool rare = false;
 };
 
 void line(std::string& text, std::string_view key, std::string_view value) {
@@ -35,10 +37,10 @@ bool number(std::string_view text, T& into) {
 
 Field process_field(std::string_view key, ProcessIdentity ContainerState::*member) {
   return {key,
-          [=](const ContainerState& state, std::string& text) {
-            line(text, key, formatted("{} {}", (state.*member).pid, (state.*member).start_time));
+          [member](std::string_view name, const ContainerState& state, std::string& text) {
+            line(text, name, formatted("{} {}", (state.*member).pid, (state.*member).start_time));
           },
-          [=](std::string_view value, ContainerState& state) {
+          [member](std::string_view value, ContainerState& state) {
             const auto words = split_blanks(value);
             return words.size() == 2 && number(words[0], (state.*member).pid) &&
                    number(words[1], (state.*member).start_time);
@@ -48,18 +50,18 @@ Field process_field(std::string_view key, ProcessIdentity ContainerState::*membe
 template <typename T>
 Field number_field(std::string_view key, T ContainerState::*member) {
   return {key,
-          [=](const ContainerState& state, std::string& text) {
-            line(text, key, std::to_string(static_cast<std::uint64_t>(state.*member)));
+          [member](std::string_view name, const ContainerState& state, std::string& text) {
+            line(text, name, std::to_string(static_cast<std::uint64_t>(state.*member)));
           },
-          [=](std::string_view value, ContainerState& state) { return number(value, state.*member); }};
+          [member](std::string_view value, ContainerState& state) { return number(value, state.*member); }};
 }
 
 Field signal_field(std::string_view key, std::optional<int> ContainerState::*member) {
   return {key,
-          [=](const ContainerState& state, std::string& text) {
-            if (state.*member) line(text, key, std::to_string(*(state.*member)));
+          [member](std::string_view name, const ContainerState& state, std::string& text) {
+            if (state.*member) line(text, name, std::to_string(*(state.*member)));
           },
-          [=](std::string_view value, ContainerState& state) {
+          [member](std::string_view value, ContainerState& state) {
             int signal = 0;
             if (!number(value, signal)) return false;
             state.*member = signal;
@@ -68,8 +70,11 @@ Field signal_field(std::string_view key, std::optional<int> ContainerState::*mem
 }
 
 Field text_field(std::string_view key, std::string ContainerState::*member) {
-  return {key, [=](const ContainerState& state, std::string& text) { line(text, key, state.*member); },
-          [=](std::string_view value, ContainerState& state) {
+  return {key,
+          [member](std::string_view name, const ContainerState& state, std::string& text) {
+            line(text, name, state.*member);
+          },
+          [member](std::string_view value, ContainerState& state) {
             state.*member = value;
             return true;
           }};
@@ -77,10 +82,10 @@ Field text_field(std::string_view key, std::string ContainerState::*member) {
 
 Field list_field(std::string_view key, std::vector<std::string> ContainerState::*member) {
   return {key,
-          [=](const ContainerState& state, std::string& text) {
-            for (const auto& entry : state.*member) line(text, key, entry);
+          [member](std::string_view name, const ContainerState& state, std::string& text) {
+            for (const auto& entry : state.*member) line(text, name, entry);
           },
-          [=](std::string_view value, ContainerState& state) {
+          [member](std::string_view value, ContainerState& state) {
             (state.*member).emplace_back(value);
             return true;
           }};
@@ -101,13 +106,13 @@ bool parse_identity(std::string_view word, MovedLink& link) {
 
 Field moved_links_field() {
   return {"moved-link",
-          [](const ContainerState& state, std::string& text) {
+          [](std::string_view name, const ContainerState& state, std::string& text) {
             for (const auto& link : state.moved_links) {
               std::string value = formatted("{} {} {} {} {}", link.name, link.index, link.inside_name,
                                             link.inside_index, link.mtu);
               value += formatted(" {}{}/{}", kIdentity, link.kind, link.permanent_mac);
-              for (const auto& name : link.alternative_names) value += " " + name;
-              line(text, "moved-link", value);
+              for (const auto& other : link.alternative_names) value += " " + other;
+              line(text, name, value);
             }
           },
           [](std::string_view value, ContainerState& state) {
@@ -128,27 +133,20 @@ Field moved_links_field() {
 
 // A field that only few containers have: not printed where it says nothing.
 Field rare(Field field) {
-  return {field.key,
-          [field](const ContainerState& state, std::string& text) {
-            std::string usual;
-            std::string own;
-            field.print(ContainerState{}, usual);
-            field.print(state, own);
-            if (own != usual) text += own;
-          },
-          field.parse};
+  field.rare = true;
+  return field;
 }
 
 // "<line of the config> <config>\t<command>".
 Field commands_field(std::string_view key, std::vector<Located<std::string>> ContainerState::*member) {
   return {key,
-          [=](const ContainerState& state, std::string& text) {
+          [member](std::string_view name, const ContainerState& state, std::string& text) {
             for (const auto& [command, origin] : state.*member) {
               const bool plain = origin.source.find_first_of("\t\n") == std::string::npos;
-              line(text, key, formatted("{} {}\t{}", origin.line, plain ? origin.source : "", command));
+              line(text, name, formatted("{} {}\t{}", origin.line, plain ? origin.source : "", command));
             }
           },
-          [=](std::string_view value, ContainerState& state) {
+          [member](std::string_view value, ContainerState& state) {
             const auto blank = value.find(' ');
             const auto tab = value.find('\t');
             if (tab == std::string_view::npos || blank > tab) return false;
@@ -163,9 +161,8 @@ Field commands_field(std::string_view key, std::vector<Located<std::string>> Con
 
 Field down_scripts_field() {
   return {"down-script",
-          [](const ContainerState& state, std::string& text) {
-            for (const auto& script : state.down_scripts)
-              line(text, "down-script", print_link_script(script));
+          [](std::string_view name, const ContainerState& state, std::string& text) {
+            for (const auto& script : state.down_scripts) line(text, name, print_link_script(script));
           },
           [](std::string_view value, ContainerState& state) {
             auto script = parse_link_script(value);
@@ -176,9 +173,9 @@ Field down_scripts_field() {
 
 Field proxies_field() {
   return {"neighbour-proxy",
-          [](const ContainerState& state, std::string& text) {
+          [](std::string_view name, const ContainerState& state, std::string& text) {
             for (const auto& [link, address] : state.proxies) {
-              line(text, "neighbour-proxy", formatted("{} {}", link, address));
+              line(text, name, formatted("{} {}", link, address));
             }
           },
           [](std::string_view value, ContainerState& state) {
@@ -192,25 +189,25 @@ Field proxies_field() {
 // Printed only when it is set.
 Field rare_text_field(std::string_view key, std::string ContainerState::*member) {
   Field field = text_field(key, member);
-  field.print = [=](const ContainerState& state, std::string& text) {
-    if (!(state.*member).empty()) line(text, key, state.*member);
+  field.print = [member](std::string_view name, const ContainerState& state, std::string& text) {
+    if (!(state.*member).empty()) line(text, name, state.*member);
   };
   return field;
 }
 
 Field rare_flag_field(std::string_view key, bool ContainerState::*member) {
   Field field = number_field(key, member);
-  field.print = [=](const ContainerState& state, std::string& text) {
-    if (state.*member) line(text, key, "1");
+  field.print = [member](std::string_view name, const ContainerState& state, std::string& text) {
+    if (state.*member) line(text, name, "1");
   };
   return field;
 }
 
 Field dhcp_clients_field() {
   return {"dhcp-client",
-          [](const ContainerState& state, std::string& text) {
+          [](std::string_view name, const ContainerState& state, std::string& text) {
             for (const auto& client : state.dhcp_clients) {
-              line(text, "dhcp-client", formatted("{} {}", client.family, client.interface));
+              line(text, name, formatted("{} {}", client.family, client.interface));
             }
           },
           [](std::string_view value, ContainerState& state) {
@@ -225,9 +222,9 @@ Field dhcp_clients_field() {
 
 Field log_field() {
   return {"log",
-          [](const ContainerState& state, std::string& text) {
+          [](std::string_view name, const ContainerState& state, std::string& text) {
             if (!state.log.on()) return;
-            line(text, "log",
+            line(text, name,
                  formatted("{} {} {}", state.log.level, state.log.syslog.empty() ? "-" : state.log.syslog,
                            state.log.file.value));
           },
@@ -286,6 +283,13 @@ const std::vector<Field>& fields() {
   return table;
 }
 
+std::string usual_text(const Field& field) {
+  static const ContainerState usual;
+  std::string text;
+  field.print(field.key, usual, text);
+  return text;
+}
+
 struct ProcessStat {
   std::uint64_t flags = 0;
   std::uint64_t start_time = 0;
@@ -340,7 +344,11 @@ std::optional<UniqueFd> open_process(const ProcessIdentity& process) {
 
 std::string print_state(const ContainerState& state) {
   std::string text;
-  for (const auto& field : fields()) field.print(state, text);
+  for (const auto& field : fields()) {
+    const std::size_t before = text.size();
+    field.print(field.key, state, text);
+    if (field.rare && std::string_view(text).substr(before) == usual_text(field)) text.resize(before);
+  }
   return text;
 }
 

@@ -102,6 +102,7 @@ struct Supervisor::Memory {
   ChildImage image{};
   std::unique_ptr<JoinRequest, UnmapJoinRequest> join;
   std::array<int, 5> keep{};
+  std::vector<Prefault> prefaults;
   SupervisorBirth birth{};
 };
 
@@ -126,6 +127,7 @@ Supervisor::Supervisor(const SupervisorSetup& setup, UniqueFd child_end, const C
   orders.program = program.get();
   orders.signals = signals.get();
   orders.host_mounts = setup.host_mounts;
+  if (placement.has_other_cpus()) memory.prefaults = prefaults();
   memory.birth = {memory.name.c_str(),
                   theirs.get(),
                   control_.get(),
@@ -137,7 +139,9 @@ Supervisor::Supervisor(const SupervisorSetup& setup, UniqueFd child_end, const C
                   &orders,
                   memory.waiter.stack_end(),
                   nullptr,
-                  nullptr};
+                  nullptr,
+                  memory.prefaults.data(),
+                  memory.prefaults.size()};
   clone_args args{};
   args.flags = CLONE_VM;
   args.exit_signal = SIGCHLD;
@@ -197,6 +201,13 @@ void Supervisor::spawn(std::uint64_t clone_flags, int cgroup, std::span<const Jo
   order.type = SupervisorMessage::Type::spawn;
   order.clone_flags = clone_flags | (memory_->image.shares_memory ? std::uint64_t{CLONE_VM} : 0);
   send(&order, sizeof order, fds);
+}
+
+void Supervisor::make_namespaces(std::uint64_t clone_flags) {
+  SupervisorMessage order{};
+  order.type = SupervisorMessage::Type::make_namespaces;
+  order.clone_flags = clone_flags;
+  send(&order, sizeof order, {});
 }
 
 void Supervisor::make_tree(const TreeOrders& orders) {

@@ -62,6 +62,10 @@ class Supervisor {
   // After await_ready, and before await_spawned.
   Tree await_tree();
 
+  // Asks for namespaces (CLONE_NEW*) that the first process will be cloned in, without joining any. Does not
+  // wait; what goes wrong is thrown by await_spawned. After make_tree.
+  void make_namespaces(std::uint64_t clone_flags);
+
   // The program of the container's first process (runtime/child_interpreter.h). Its sync_fd is set here.
   ChildImage& image();
   // A namespace that the first process joins.

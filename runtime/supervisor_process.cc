@@ -29,6 +29,8 @@ struct KernelSigaction {
 };
 
 constexpr long kKillTimeout = 10;  // seconds
+constexpr std::size_t kForerunnerStack = 8192;
+constexpr std::size_t kPrefaultPiece = 256UL << 10;
 
 constexpr std::uint64_t bit_of(int signal) {
   return 1ULL << (signal - 1);
@@ -40,29 +42,36 @@ class SupervisorProcess {
 
   [[noreturn]] void run() {
     raw(SYS_close, birth_.starter_end);
+    prefault();
     if (const long error = detach(); error != 0) fail(error);
     report_ready();
     for (;;) {
-      SupervisorMessage message{};
-      const long size = receive(message);
-      if (size != sizeof message) clean_up();  // end-of-file: the starter died
-      switch (message.type) {
-        case SupervisorMessage::Type::make_tree: make_tree(); break;
-        case SupervisorMessage::Type::spawn: spawn(message); break;
-        case SupervisorMessage::Type::reap: reap(); break;
-        case SupervisorMessage::Type::commit: commit(message);
-        case SupervisorMessage::Type::dismiss: kill_init(); exit(0);
-        default: fail(EPROTO);
-      }
+      follow(receive());
     }
   }
 
  private:
   SupervisorBirth& birth_;
+  SupervisorMessage order_{};
+  pid_t self_ = -1;
+  long forerunner_received_ = 0;  // the size of an order that it leaves to the supervisor
+  long namespaces_error_ = 0;     // the errno of a forerunner that could not be made
   int received_[kMaxCommitFds] = {};
   std::size_t received_count_ = 0;
   long init_ = -1;
   int init_pidfd_ = -1;
+
+  // Beside the starter, which would otherwise do it page by page. In pieces: it waits meanwhile if it wants
+  // to change what is mapped. Where the kernel cannot do it, nothing is lost.
+  void prefault() const {
+    for (std::size_t at = 0; at < birth_.prefault_count; ++at) {
+      const auto& [range, advice] = birth_.prefaults[at];
+      for (std::size_t done = 0; done < range.size; done += kPrefaultPiece) {
+        const std::size_t rest = range.size - done;
+        raw(SYS_madvise, range.start + done, rest < kPrefaultPiece ? rest : kPrefaultPiece, advice);
+      }
+    }
+  }
 
   [[noreturn]] static void exit(int status) {
     for (;;) raw(SYS_exit_group, status);
@@ -126,9 +135,10 @@ class SupervisorProcess {
     return first_error(raw(SYS_close_range, from, ~0U, 0));
   }
 
-  // The size of the message; its descriptors are in received_.
-  long receive(SupervisorMessage& message) {
-    iovec parts[] = {{&message, sizeof message}};
+  // The size of the message, which is in order_, its descriptors in received_.
+  long receive() {
+    order_ = {};
+    iovec parts[] = {{&order_, sizeof order_}};
     return sys::raw_receive(birth_.control, parts, received_, received_count_);
   }
 
@@ -145,6 +155,60 @@ class SupervisorProcess {
     raw(SYS_umask, umask);
     send(answer, mount);
     if (mount >= 0) raw(SYS_close, mount);
+  }
+
+  void follow(long size) {
+    if (size != sizeof order_) clean_up();  // end-of-file: the starter died
+    switch (order_.type) {
+      case SupervisorMessage::Type::make_tree: return make_tree();
+      case SupervisorMessage::Type::make_namespaces: return make_namespaces();
+      case SupervisorMessage::Type::spawn: return spawn(0);
+      case SupervisorMessage::Type::reap: return reap();
+      case SupervisorMessage::Type::commit: commit();
+      case SupervisorMessage::Type::dismiss: kill_init(); exit(0);
+      default: fail(EPROTO);
+    }
+  }
+
+  // How a forerunner ends.
+  enum : int { kHasSpawned = 0, kFailed = 1, kLeavesOrder = 2 };
+
+  // In the new namespaces, with the supervisor's descriptors and memory: takes the next order in its place.
+  // Dies with it, so that the starter sees the end of both.
+  [[noreturn]] static void run_forerunner(void* argument) {
+    auto& supervisor = *static_cast<SupervisorProcess*>(argument);
+    raw(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+    if (raw(SYS_getppid) != supervisor.self_) exit(kFailed);  // it was killed before
+    const long size = supervisor.receive();
+    if (size == sizeof order_ && supervisor.order_.type == SupervisorMessage::Type::spawn) {
+      supervisor.spawn(CLONE_PARENT);
+      exit(kHasSpawned);
+    }
+    supervisor.forerunner_received_ = size;
+    exit(kLeavesOrder);
+  }
+
+  // The forerunner's stack is a part of ours, which waits meanwhile.
+  void make_namespaces() {
+    alignas(16) char stack[kForerunnerStack];
+    self_ = static_cast<pid_t>(raw(SYS_getpid));
+    clone_args args{};
+    args.flags = order_.clone_flags | CLONE_VM | CLONE_FILES;
+    args.exit_signal = SIGCHLD;
+    args.stack = reinterpret_cast<std::uintptr_t>(stack);
+    args.stack_size = sizeof stack;
+    const long pid = sys::raw_clone3(args, &run_forerunner, this);
+    if (pid < 0) {
+      namespaces_error_ = -pid;  // told when the first process is asked for
+      return;
+    }
+    int status = 0;
+    while (raw(SYS_wait4, pid, &status, 0, nullptr) == -EINTR) {
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == kHasSpawned) return;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == kLeavesOrder) return follow(forerunner_received_);
+    kill_init();
+    exit(kFailed);
   }
 
   [[noreturn]] static void run_first_process(void* self) {
@@ -193,12 +257,14 @@ class SupervisorProcess {
     return join.result;
   }
 
-  void spawn(const SupervisorMessage& order) {
+  // `parent`: CLONE_PARENT where the caller is not the supervisor itself.
+  void spawn(std::uint64_t parent) {
+    if (namespaces_error_ != 0) fail(namespaces_error_);
     if (received_count_ < 1) fail(EPROTO);
     clone_args args{};
-    args.flags = order.clone_flags | CLONE_PIDFD;
+    args.flags = order_.clone_flags | CLONE_PIDFD | parent;
     args.pidfd = reinterpret_cast<std::uintptr_t>(&init_pidfd_);
-    args.exit_signal = SIGCHLD;
+    args.exit_signal = parent == 0 ? SIGCHLD : 0;  // else the caller's (clone(2), CLONE_PARENT)
     if ((args.flags & CLONE_INTO_CGROUP) != 0) args.cgroup = static_cast<__u64>(received_[0]);
     args.stack = reinterpret_cast<std::uintptr_t>(birth_.child_stack);
     args.stack_size = birth_.child_stack_size;
@@ -227,14 +293,14 @@ class SupervisorProcess {
     send(answer, -1);
   }
 
-  [[noreturn]] void commit(const SupervisorMessage& order) {
+  [[noreturn]] void commit() {
     WaiterOrders& orders = *birth_.orders;
     orders.init = static_cast<pid_t>(init_);
     orders.init_pidfd = init_pidfd_;
     orders.starter = birth_.control;
-    orders.console = order.has_console != 0 && received_count_ > 0 ? received_[0] : -1;
+    orders.console = order_.has_console != 0 && received_count_ > 0 ? received_[0] : -1;
     // They stay open when it is executed.
-    for (std::size_t at = 0; at < order.inherited && at < received_count_; ++at) {
+    for (std::size_t at = 0; at < order_.inherited && at < received_count_; ++at) {
       raw(SYS_fcntl, received_[received_count_ - 1 - at], F_SETFD, 0);
     }
     become_waiter(orders, birth_.waiter_stack_end);

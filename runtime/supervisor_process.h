@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "runtime/child_interpreter.h"
+#include "runtime/prefault.h"
 #include "runtime/tree_orders.h"
 #include "runtime/waiter.h"
 
@@ -18,6 +19,7 @@
 //    |<-- ready ---------------------|  cut loose from its starter, in a private mount namespace
 //    |--- make_tree ---------------->|  while the starter has other things to do
 //    |<-- tree {failure} + mount ----|
+//    |--- make_namespaces {flags} -->|  clone3: a forerunner in them, which takes the next order in its place
 //    |--- spawn {flags} + cgroup, joined namespaces --->|  clone3: the container's first process
 //    |<-- spawned {pid} + pidfd -----|
 //    |--- reap --------------------->|
@@ -37,6 +39,7 @@ struct SupervisorMessage {
     ready = 1,
     make_tree,
     tree,
+    make_namespaces,
     spawn,
     spawned,
     reap,
@@ -52,7 +55,8 @@ struct SupervisorMessage {
   std::uint32_t has_console = 0;  // commit: the first descriptor is the console
   std::uint32_t inherited = 0;    // commit: so many of the last descriptors are for the clean-up command
   TreeFailure tree_failure{};     // tree; the mount comes with it if there is none
-  std::uint64_t clone_flags = 0;  // spawn, with CLONE_INTO_CGROUP where the descriptor is used
+  std::uint64_t clone_flags =
+      0;  // make_namespaces; spawn, with CLONE_INTO_CGROUP where the descriptor is used
 };
 
 // The namespaces that the first process joins before it is made. Setting them changes for good where the
@@ -90,6 +94,8 @@ struct SupervisorBirth {
   void* waiter_stack_end;
   JoinRequest* join;       // null: none; filled in before `spawn`
   const TreeOrders* tree;  // filled in before `make_tree`
+  const Prefault* prefaults;
+  std::size_t prefault_count;
 };
 
 // The entry of the new process. Never returns.

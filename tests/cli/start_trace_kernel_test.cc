@@ -159,7 +159,7 @@ TEST_F(StartTrace, IsWrittenWhenTheStartCannotBePlanned) {
   EXPECT_EQ(std::filesystem::current_path(), host.path("work"));
   EXPECT_THAT(steps("pct"), Contains("look at the host"));
   // What had begun already.
-  EXPECT_THAT(steps("host"), Contains("write the state record"));
+  EXPECT_THAT(steps("host"), Contains("let the supervisor make the namespaces: user net"));
 }
 
 TEST_F(StartTrace, TimingIsPrinted) {

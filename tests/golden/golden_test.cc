@@ -147,29 +147,37 @@ TEST_P(GoldenPlan, IsAsReviewed) {
   EXPECT_EQ(plan, read_file(AT_FDCWD, path));
 }
 
-TEST_P(GoldenPlan, BeginsWithThePlanAhead) {
+TEST_P(GoldenPlan, BeginsWithWhatNeedsOnlyTheSpec) {
   const ContainerSpec spec = lowered(GetParam()).spec;
   const StartPlan plan = plan_of(spec, GetParam());
-  const StartPlan ahead = make_plan_ahead(spec, made_up_host(GetParam()).cgroups, Sysroot());
+  const StartPlan begun = begin_plan(spec, Sysroot());
   ASSERT_GT(plan.ahead, 0U);
-  EXPECT_EQ(ahead.ahead, plan.ahead);
-  EXPECT_EQ(first_steps(ahead, ahead.host.size()), first_steps(plan, plan.ahead));
-  EXPECT_EQ(ahead.spec.vmid, plan.spec.vmid);
-  EXPECT_EQ(ahead.state.vmid, plan.state.vmid);
-  EXPECT_EQ(ahead.state.cgroup, plan.state.cgroup);
-  EXPECT_EQ(ahead.state.host_links, plan.state.host_links);
-  EXPECT_EQ(ahead.cgroups.unified, plan.cgroups.unified);
-  EXPECT_EQ(ahead.cgroups.v1, plan.cgroups.v1);
-  // What a first process is cloned with is decided ahead.
-  const auto flags = [](const StartPlan& of) {
-    for (const auto& step : of.host) {
-      if (const auto* spawn = std::get_if<host::Spawn>(&step.action)) return spawn->clone_flags;
-    }
-    return std::uint64_t{0};
-  };
-  EXPECT_NE(flags(plan), 0U);
-  // One with a memory of its own is made when all is planned.
-  EXPECT_EQ(flags(ahead), plan.shares_memory ? flags(plan) : 0U);
+  EXPECT_EQ(begun.ahead, plan.ahead);
+  EXPECT_EQ(begun.host.size(), plan.ahead);
+  EXPECT_EQ(first_steps(begun, begun.host.size()), first_steps(plan, plan.ahead));
+  EXPECT_EQ(begun.spec.vmid, plan.spec.vmid);
+  EXPECT_EQ(begun.shares_memory, plan.shares_memory);
+}
+
+TEST_P(GoldenPlan, MakesEachNamespaceOnce) {
+  const StartPlan plan = plan_of(lowered(GetParam()).spec, GetParam());
+  const auto& wanted = plan.spec.namespaces;
+  std::uint64_t early = 0;
+  std::uint64_t cloned = 0;
+  for (const auto& step : plan.host) {
+    if (const auto* order = std::get_if<host::OrderNamespaces>(&step.action)) early |= order->clone_flags;
+    if (const auto* spawn = std::get_if<host::Spawn>(&step.action)) cloned |= spawn->clone_flags;
+  }
+  EXPECT_EQ(early & cloned, 0U);
+  const auto made = [&](std::uint64_t flag) { return ((early | cloned) & flag) != 0; };
+  EXPECT_EQ(made(CLONE_NEWUSER), wanted.user);
+  EXPECT_EQ(made(CLONE_NEWNET), wanted.net);
+  EXPECT_EQ(made(CLONE_NEWNS), wanted.mount);
+  EXPECT_EQ(made(CLONE_NEWPID), wanted.pid);
+  EXPECT_EQ(made(CLONE_NEWIPC), wanted.ipc);
+  EXPECT_EQ(made(CLONE_NEWUTS), wanted.uts);
+  // A forerunner works in our memory: nobody in the container may see it, and the config may not want it.
+  EXPECT_TRUE(early == 0 || (plan.shares_memory && wanted.pid && wanted.shared.empty()));
 }
 
 TEST_P(GoldenPlan, HasItsSideStepsInOneRowAndWaitsForThem) {

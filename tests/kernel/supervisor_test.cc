@@ -4,14 +4,23 @@
 #include <gmock/gmock.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <variant>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/format.h"
+#include "base/ignoring.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "base/undo.h"
+#include "runtime/cpu_placement.h"
 #include "runtime/link_removal.h"
 #include "runtime/stop.h"
 #include "tests/kernel/container_fixture.h"
@@ -20,9 +29,40 @@
 namespace hutch::kernel_test {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
 class SupervisorTest : public ContainerTest {
  protected:
   void run_as_init(const std::string& script) { spec.init.argv = {"/bin/sh", "-c", script}; }
+
+  // The supervisor, then what it has made that is not init; no zombies.
+  std::vector<pid_t> companions() const {
+    std::vector<pid_t> found;
+    for (const auto& entry : list_directory("/proc")) {
+      const auto pid = parse_unsigned(entry);
+      if (!pid) continue;
+      std::string stat;
+      // ESRCH: it has ended between open and read.
+      ignoring(ESRCH,
+               [&] { stat = read_file_if_exists(AT_FDCWD, formatted("/proc/{}/stat", entry)).value_or(""); });
+      const auto words = split_blanks(stat);  // the name has none
+      if (words.size() < 3 || words[1] != formatted("(hutch:{})", vmid()) || words[2] == "Z") continue;
+      found.push_back(static_cast<pid_t>(*pid));
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+
+  bool wait_for_companions(std::size_t count) const {
+    for (int attempt = 0; attempt < 2000; ++attempt) {
+      if (companions().size() == count) return true;
+      ::usleep(1000);
+    }
+    return false;
+  }
 
   bool has_host_link() const { return path_exists(AT_FDCWD, formatted("/sys/class/net/veth{}i0", vmid())); }
 };
@@ -68,6 +108,91 @@ TEST_F(SupervisorTest, NeedsNextToNoMemory) {
   const pid_t supervisor = state().supervisor.pid;
   EXPECT_TRUE(wait_until_small(supervisor)) << proportional_kilobytes(supervisor) << " kB"
                                             << read_file(AT_FDCWD, formatted("/proc/{}/maps", supervisor));
+}
+
+// How much of this program's code is mapped, in kB.
+std::uint64_t mapped_code() {
+  const std::string text = read_file(AT_FDCWD, "/proc/self/smaps");
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe");
+  bool code = false;
+  for (const auto line : split(text, '\n')) {
+    const auto words = split_blanks(line);
+    if (words.size() == 6 && words[5] == program) code = words[1] == "r-xp";
+    if (code && words.size() == 3 && words[0] == "Rss:") return parse_unsigned(words[1]).value_or(0);
+  }
+  throw Error("this program's code is not in smaps");
+}
+
+TEST_F(SupervisorTest, MapsTheStartersCodeBesideIt) {
+  const CpuPlacement placement;
+  if (!placement.has_other_cpus()) GTEST_SKIP() << "probe: this process may not use a second CPU";
+  // Of what is only read, a forked process has nothing mapped at first.
+  const pid_t starter = ::fork();
+  ASSERT_GE(starter, 0);
+  if (starter == 0) {
+    const std::uint64_t before = mapped_code();
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) ::_exit(1);
+    SupervisorSetup setup;
+    setup.vmid = vmid();
+    const UniqueFd mounts = open_file(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY);
+    setup.host_mounts = mounts.get();
+    Supervisor supervisor(setup, UniqueFd(ends[1]), placement);
+    supervisor.await_ready();
+    const std::uint64_t after = mapped_code();
+    supervisor.dismiss();
+    std::fprintf(stderr, "%llu kB, then %llu kB\n", static_cast<unsigned long long>(before),
+                 static_cast<unsigned long long>(after));
+    ::_exit(after > 2 * before ? 0 : 2);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(starter, &status, 0), starter);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(SupervisorTest, HasInitAsItsOnlyCompanionOnceThatRuns) {
+  start();
+  EXPECT_THAT(companions(), ElementsAre(state().supervisor.pid));
+}
+
+TEST_F(SupervisorTest, TakesItsForerunnerAlongWhenItIsKilled) {
+  const StartPlan planned = plan();
+  StartOptions options;
+  options.before_step = [&](std::size_t at) {
+    if (at >= planned.host.size() || !std::holds_alternative<host::Spawn>(planned.host[at].action)) return;
+    // The supervisor and, in the namespaces that it was asked for, the forerunner.
+    ASSERT_TRUE(wait_for_companions(2));
+    ASSERT_EQ(::kill(companions().front(), SIGKILL), 0);
+    EXPECT_TRUE(wait_for_companions(0));
+  };
+  try {
+    start_container(planned, options);
+    ADD_FAILURE() << "started";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("the supervisor was killed"));
+  }
+  EXPECT_THAT(companions(), IsEmpty());
+}
+
+TEST_F(SupervisorTest, SaysThatNamespacesAreUsedUp) {
+  const std::string limit = "/proc/sys/user/max_net_namespaces";
+  const std::string before(trim(read_file(AT_FDCWD, limit)));
+  try {
+    write_kernel_file(AT_FDCWD, limit, "0");
+  } catch (const Error& error) {
+    GTEST_SKIP() << "probe: " << error.what() << " (needs CAP_SYS_RESOURCE)";
+  }
+  UndoStack undo;
+  undo.push(limit, [&] { write_kernel_file(AT_FDCWD, limit, before); });
+  try {
+    start();
+    ADD_FAILURE() << "started";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.error_number(), ENOSPC);
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("cannot create the container's first process"),
+                                    HasSubstr("max_*_namespaces")));
+  }
+  undo.run();
 }
 
 // The kernel writes to a process's restartable-sequences area when it moves it between processors.
