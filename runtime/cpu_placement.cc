@@ -38,16 +38,20 @@ void CpuPlacement::give_way() {
 void CpuPlacement::wait_apart_from(pid_t process, const std::vector<unsigned>& cpus) const {
   if (!useful_) return;
   cpu_set_t ours = all_;
-  for (const unsigned cpu : cpus) CPU_CLR(cpu, &ours);
+  cpu_set_t theirs{};
+  for (const unsigned cpu : cpus) {
+    CPU_CLR(cpu, &ours);
+    CPU_SET(cpu, &theirs);
+  }
   const int here = ::sched_getcpu();
   if (cpus.empty() && here >= 0) {
     CPU_ZERO(&ours);
     CPU_SET(static_cast<std::size_t>(here), &ours);
-    cpu_set_t others = others_;
-    CPU_CLR(static_cast<std::size_t>(here), &others);
-    if (::sched_setaffinity(process, sizeof others, &others) == 0) {
-      ::sched_setaffinity(process, sizeof all_, &all_);
-    }
+    theirs = all_;
+    CPU_CLR(static_cast<std::size_t>(here), &theirs);
+  }
+  if (::sched_setaffinity(process, sizeof theirs, &theirs) == 0) {
+    ::sched_setaffinity(process, sizeof all_, &all_);
   }
   // EINVAL: all CPUs are the container's.
   ::sched_setaffinity(0, sizeof ours, &ours);

@@ -53,6 +53,7 @@ void add_heap(std::vector<Prefault>& found) {
 
 std::vector<Prefault> prefaults() {
   std::vector<Prefault> found;
+  add_heap(found);
   // The first one is the program.
   ::dl_iterate_phdr(
       [](dl_phdr_info* program, std::size_t, void* into) {
@@ -60,7 +61,6 @@ std::vector<Prefault> prefaults() {
         return 1;
       },
       &found);
-  add_heap(found);
   return found;
 }
 

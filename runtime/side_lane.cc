@@ -39,8 +39,9 @@ void SideLane::work() {
     std::unique_lock lock(mutex_);
     failure_ = failure;
     if (!failure) ++done_;
-    if (next_ && !failure && done_ >= next_after_) run_next(lock);
-    changed_.notify_all();
+    if (next_ && !failure && done_ >= awaited_) run_next(lock);
+    // Not for what nobody waits for: waking up another CPU takes as long as a short step.
+    if (failure || done_ >= awaited_) changed_.notify_all();
     if (failure) return;
   }
 }
@@ -61,6 +62,7 @@ void SideLane::run_next(std::unique_lock<std::mutex>& lock) {
 void SideLane::wait_for(std::size_t count) {
   if (!thread_.joinable()) return;
   std::unique_lock lock(mutex_);
+  awaited_ = count;
   changed_.wait(lock, [&] { return done_ >= count || failure_; });
   if (done_ < count) std::rethrow_exception(failure_);
 }
@@ -70,7 +72,7 @@ void SideLane::wait_for(std::size_t count, std::function<void()> next) {
     std::unique_lock lock(mutex_);
     if (done_ < count && !failure_) {
       next_ = std::move(next);
-      next_after_ = count;
+      awaited_ = count;
       changed_.wait(lock, [&] { return !next_ || failure_; });
       if (next_) std::rethrow_exception(failure_);
       if (next_failure_) std::rethrow_exception(next_failure_);

@@ -39,9 +39,10 @@ class SideLane {
   std::condition_variable changed_;
   std::size_t done_ = 0;
   bool stopping_ = false;
-  // What a waiting caller has left to the lane.
+  // How many steps the caller waits for, or has waited for last.
+  std::size_t awaited_ = 0;
+  // What it has left to the lane then.
   std::function<void()> next_;
-  std::size_t next_after_ = 0;
   std::exception_ptr next_failure_;
   std::exception_ptr failure_;
   std::thread thread_;

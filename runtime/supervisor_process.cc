@@ -30,7 +30,7 @@ struct KernelSigaction {
 
 constexpr long kKillTimeout = 10;  // seconds
 constexpr std::size_t kForerunnerStack = 8192;
-constexpr std::size_t kPrefaultPiece = 256UL << 10;
+constexpr std::size_t kPrefaultPiece = 128UL << 10;  // some ten microseconds
 
 constexpr std::uint64_t bit_of(int signal) {
   return 1ULL << (signal - 1);
@@ -42,9 +42,9 @@ class SupervisorProcess {
 
   [[noreturn]] void run() {
     raw(SYS_close, birth_.starter_end);
-    prefault();
     if (const long error = detach(); error != 0) fail(error);
     report_ready();
+    prefault();
     for (;;) {
       follow(receive());
     }
@@ -61,16 +61,23 @@ class SupervisorProcess {
   long init_ = -1;
   int init_pidfd_ = -1;
 
-  // Beside the starter, which would otherwise do it page by page. In pieces: it waits meanwhile if it wants
-  // to change what is mapped. Where the kernel cannot do it, nothing is lost.
+  // Beside the starter, which would otherwise do it page by page, as long as that has no order. Where the
+  // kernel cannot do it, nothing is lost.
   void prefault() const {
     for (std::size_t at = 0; at < birth_.prefault_count; ++at) {
       const auto& [range, advice] = birth_.prefaults[at];
       for (std::size_t done = 0; done < range.size; done += kPrefaultPiece) {
+        if (has_order()) return;
         const std::size_t rest = range.size - done;
         raw(SYS_madvise, range.start + done, rest < kPrefaultPiece ? rest : kPrefaultPiece, advice);
       }
     }
+  }
+
+  bool has_order() const {
+    pollfd order{birth_.control, POLLIN, 0};
+    const timespec now{};
+    return raw(SYS_ppoll, &order, 1, &now, nullptr, 0) != 0;
   }
 
   [[noreturn]] static void exit(int status) {
