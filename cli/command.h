@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,8 +29,10 @@ class CommandContext {
   void set_debug(bool debug) { debug_ = debug; }
 
   // The container has rebooted from inside, which to its hookscript is no stop and no start.
-  bool restarting() const { return restarting_; }
-  void set_restarting(bool restarting) { restarting_ = restarting; }
+  bool restarting() const { return restart_of_.has_value(); }
+  // The start that the reboot has ended (ConfigStore::last_start).
+  std::optional<std::int64_t> restart_of() const { return restart_of_; }
+  void set_restart_of(std::optional<std::int64_t> start) { restart_of_ = start; }
 
   const OptionValues& options() const { return options_; }
   // Positional words in the order of the command's row; the vmid among them is already checked.
@@ -64,7 +67,7 @@ class CommandContext {
   std::FILE* out_;
   std::FILE* err_;
   bool debug_ = false;
-  bool restarting_ = false;
+  std::optional<std::int64_t> restart_of_;
   bool in_worker_ = false;
   int warnings_ = 0;
   OptionValues options_;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <map>
 #include <memory>
 #include <thread>
@@ -220,6 +221,27 @@ std::optional<ConfigFileLock> ConfigStore::try_lock(std::uint32_t vmid) const {
   }
   ++held.count;
   return ConfigFileLock(file);
+}
+
+// The lock file stays, and is all that is known of a container that has ended.
+void ConfigStore::note_start(std::uint32_t vmid) const {
+  const std::string file = lock_file(vmid);
+  timespec now{};
+  // Not UTIME_NOW, which is a timer tick's: two starts may be closer.
+  check(::clock_gettime(CLOCK_REALTIME, &now), "cannot read the clock");
+  const timespec times[2] = {now, now};
+  check(::futimens(held_locks().at(file).fd.get(), times), formatted("cannot set the time of '{}'", file));
+}
+
+std::int64_t ConfigStore::last_start(std::uint32_t vmid) const {
+  const std::string file = lock_file(vmid);
+  struct stat status {};
+  if (::stat(file.c_str(), &status) < 0) {
+    if (errno == ENOENT) return 0;
+    throw_errno(formatted("cannot look at '{}'", file));
+  }
+  constexpr std::int64_t kNanoseconds = 1000000000;
+  return status.st_mtim.tv_sec * kNanoseconds + status.st_mtim.tv_nsec;
 }
 
 }  // namespace hutch::cli

@@ -66,6 +66,12 @@ class ConfigStore {
   // The same without waiting; nothing when somebody else holds it.
   std::optional<ConfigFileLock> try_lock(std::uint32_t vmid) const;
 
+  // Notes that the container is being started; by who holds the lock, before there is a first process.
+  void note_start(std::uint32_t vmid) const;
+  // When it was noted last, in nanoseconds since 1970: a restart after a reboot from inside finds out whether
+  // somebody has started the container before it got the lock. 0: nobody has.
+  std::int64_t last_start(std::uint32_t vmid) const;
+
  private:
   void make_layout() const;
   std::string lock_file(std::uint32_t vmid) const;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <optional>
 
@@ -160,7 +161,8 @@ void apply_pending_as_supervisor(const Sysroot& sysroot, std::uint32_t vmid) {
   }
 }
 
-int run_words(const std::vector<std::string>& words, std::FILE* out, std::FILE* err, bool restarting);
+int run_words(const std::vector<std::string>& words, std::FILE* out, std::FILE* err,
+              std::optional<std::int64_t> restart_of);
 
 // `pct container-ended <vmid> [<command> ...]`: this process was a container's supervisor
 // (runtime/supervisor.h).
@@ -170,6 +172,8 @@ int finish_supervision(const std::vector<std::string>& words, std::FILE* out, st
   const Sysroot sysroot = Sysroot::from_environment();
   const auto container = static_cast<std::uint32_t>(*vmid);
   const bool rebooting = words.size() > 2;
+  // Who starts the container instead of us waits until we have cleaned up.
+  const std::int64_t last_start = ConfigStore(sysroot).last_start(container);
   const auto ended = clean_up_as_supervisor(sysroot, container, rebooting);
   if (!rebooting || (ended && !ended->may_restart)) {
     if (ended && ended->to_be_destroyed) {
@@ -189,7 +193,7 @@ int finish_supervision(const std::vector<std::string>& words, std::FILE* out, st
   sigset_t none;
   ::sigemptyset(&none);
   check(::sigprocmask(SIG_SETMASK, &none, nullptr), "cannot unblock signals");
-  return run_words({words.begin() + 2, words.end()}, out, err, true);
+  return run_words({words.begin() + 2, words.end()}, out, err, last_start);
 }
 
 int unknown_command(std::FILE* err, const std::string& complaint) {
@@ -197,8 +201,9 @@ int unknown_command(std::FILE* err, const std::string& complaint) {
   return kFailure;
 }
 
-// `restarting`: after a reboot from inside.
-int run_words(const std::vector<std::string>& words, std::FILE* out, std::FILE* err, bool restarting) {
+// `restart_of`: see CommandContext.
+int run_words(const std::vector<std::string>& words, std::FILE* out, std::FILE* err,
+              std::optional<std::int64_t> restart_of) {
   if (::geteuid() != 0) {
     std::fputs("please run as root\n", err);
     return kFailure;
@@ -214,7 +219,7 @@ int run_words(const std::vector<std::string>& words, std::FILE* out, std::FILE* 
     if (row == nullptr) return unknown_command(err, formatted("unknown command 'pct {}'", name));
     CommandContext context(global.root ? Sysroot(*global.root) : Sysroot::from_environment(), out, err);
     context.set_debug(global.debug);
-    context.set_restarting(restarting);
+    context.set_restart_of(restart_of);
     return run_command(*row, {words.begin() + static_cast<std::ptrdiff_t>(global.used) + 1, words.end()},
                        context);
   } catch (const std::exception& error) {
@@ -226,7 +231,7 @@ int run_words(const std::vector<std::string>& words, std::FILE* out, std::FILE* 
 }  // namespace
 
 int run_command_line(const std::vector<std::string>& words, std::FILE* out, std::FILE* err) {
-  return run_words(words, out, err, false);
+  return run_words(words, out, err, std::nullopt);
 }
 
 }  // namespace hutch::cli

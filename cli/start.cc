@@ -89,11 +89,13 @@ config::ContainerConfig startable_config(CommandContext& context, const ConfigSt
   return config;
 }
 
-std::vector<std::string> start(CommandContext& context, const config::ContainerConfig& config, Trace& trace,
-                               StartPlan& plan, ContainerStart& start, std::optional<HookscriptTurn>& turn) {
+std::vector<std::string> start(CommandContext& context, const ConfigStore& store,
+                               const config::ContainerConfig& config, Trace& trace, StartPlan& plan,
+                               ContainerStart& start, std::optional<HookscriptTurn>& turn) {
   std::string script;
   StartOptions options = start_options(context, config, trace);
   options.state_directory_made = [&] {
+    store.note_start(config.vmid);
     if (!script.empty()) turn.emplace(context.sysroot(), config.vmid, script);
   };
   start.set_options(options);
@@ -139,10 +141,12 @@ int command_start(CommandContext& context) {
     const auto span = trace.span("take the lock");
     lock = store.lock(context.vmid(), context.err());
   }
+  // Somebody else has started it, and may have stopped it since.
+  if (context.restarting() && store.last_start(context.vmid()) != context.restart_of()) return 0;
   const auto config = startable_config(context, store, trace);
   std::optional<HookscriptTurn> turn;
   try {
-    for (const auto& warning : start(context, config, trace, plan, begun, turn)) context.warn(warning);
+    for (const auto& warning : start(context, store, config, trace, plan, begun, turn)) context.warn(warning);
   } catch (const Error&) {
     // A relative file name is meant where the user is.
     begun.give_up();

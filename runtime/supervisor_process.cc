@@ -84,11 +84,15 @@ class SupervisorProcess {
     for (;;) raw(SYS_exit_group, status);
   }
 
-  [[noreturn]] void fail(long error) {
+  void tell_failure(long error) {
     SupervisorMessage message{};
     message.type = SupervisorMessage::Type::failed;
     message.error = static_cast<std::int32_t>(error);
     send(message, -1);
+  }
+
+  [[noreturn]] void fail(long error) {
+    tell_failure(error);
     kill_init();
     exit(1);
   }
@@ -178,7 +182,7 @@ class SupervisorProcess {
   }
 
   // How a forerunner ends.
-  enum : int { kHasSpawned = 0, kFailed = 1, kLeavesOrder = 2 };
+  enum : int { kHasFollowed = 0, kFailed = 1, kLeavesOrder = 2 };
 
   // In the new namespaces, with the supervisor's descriptors and memory: takes the next order in its place.
   // Dies with it, so that the starter sees the end of both.
@@ -189,7 +193,7 @@ class SupervisorProcess {
     const long size = supervisor.receive();
     if (size == sizeof order_ && supervisor.order_.type == SupervisorMessage::Type::spawn) {
       supervisor.spawn(CLONE_PARENT);
-      exit(kHasSpawned);
+      exit(kHasFollowed);
     }
     supervisor.forerunner_received_ = size;
     exit(kLeavesOrder);
@@ -212,7 +216,7 @@ class SupervisorProcess {
     int status = 0;
     while (raw(SYS_wait4, pid, &status, 0, nullptr) == -EINTR) {
     }
-    if (WIFEXITED(status) && WEXITSTATUS(status) == kHasSpawned) return;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == kHasFollowed) return;
     if (WIFEXITED(status) && WEXITSTATUS(status) == kLeavesOrder) return follow(forerunner_received_);
     kill_init();
     exit(kFailed);
@@ -264,9 +268,10 @@ class SupervisorProcess {
     return join.result;
   }
 
-  // `parent`: CLONE_PARENT where the caller is not the supervisor itself.
+  // `parent`: CLONE_PARENT where the caller is not the supervisor itself. Does not end with a failure: the
+  // starter may be about to look at the supervisor's namespaces.
   void spawn(std::uint64_t parent) {
-    if (namespaces_error_ != 0) fail(namespaces_error_);
+    if (namespaces_error_ != 0) return tell_failure(namespaces_error_);
     if (received_count_ < 1) fail(EPROTO);
     clone_args args{};
     args.flags = order_.clone_flags | CLONE_PIDFD | parent;
@@ -280,7 +285,7 @@ class SupervisorProcess {
     if (init_ < 0) {
       const long error = -init_;
       init_ = -1;
-      fail(error);
+      return tell_failure(error);
     }
     // Its end of their socket pair is the child's alone now.
     raw(SYS_close, birth_.image->sync_fd);

@@ -26,7 +26,7 @@
 //    |<-- reaped {wait status} ------|  once the first process has ended
 //    |--- commit + fds ------------->|  becomes the waiter (runtime/waiter.h)
 //    |--- dismiss ------------------>|  kills and reaps what it has spawned, ends
-//    |<-- failed {errno} ------------|  at any time, then ends
+//    |<-- failed {errno} ------------|  in place of `spawned`; at any other time, and then it ends
 //
 // End-of-file before `commit` or `dismiss` means that the starter died: the supervisor kills and reaps what
 // it has spawned and executes the clean-up command.

@@ -76,6 +76,23 @@ TEST(ConfigStore, NothingIsMadeByLooking) {
   EXPECT_TRUE(std::filesystem::is_empty(host.root()));
 }
 
+TEST(ConfigStore, KnowsTheLastStartFromAnEarlierOne) {
+  const TemporaryHost host;
+  const ConfigStore store(host.sysroot());
+  EXPECT_EQ(store.last_start(100), 0);
+  const auto lock = store.lock(100, stderr);
+  store.note_start(100);
+  const std::int64_t first = store.last_start(100);
+  EXPECT_GT(first, 0);
+  // Neither another container's nor a look at this one.
+  const auto other = store.lock(101, stderr);
+  store.note_start(101);
+  EXPECT_FALSE(store.exists(100));
+  EXPECT_EQ(store.last_start(100), first);
+  store.note_start(100);
+  EXPECT_NE(store.last_start(100), first);
+}
+
 TEST(ConfigStore, MissingConfigIsEnoent) {
   const TemporaryHost host;
   const ConfigStore store(host.sysroot());

@@ -203,7 +203,11 @@ TEST_F(RebootAtTheSameTime, AStartIsNotInItsWay) {
   ASSERT_TRUE(running && ::kill(running->init.pid, SIGPWR) == 0);
   while (is_alive(running->init)) ::usleep(500);
   EXPECT_TRUE(succeeds_before_the_locks_time({"start", name_}));
-  EXPECT_TRUE(succeeds({"stop", name_}) && succeeds({"destroy", name_}));
+  EXPECT_TRUE(succeeds({"stop", name_}));
+  // Nor does the restart start what somebody has started and stopped before it got the lock.
+  let_restarts_end();
+  EXPECT_EQ(pct({"status", name_}).out, "status: stopped\n");
+  EXPECT_TRUE(succeeds({"destroy", name_}));
 }
 
 TEST_F(RebootAtTheSameTime, AStopHasTheLastWord) {
