@@ -36,6 +36,22 @@ function(hutch_link_program target)
   endif()
 endfunction()
 
+# hutch_order_functions(<target>): puts the code that a start runs together (cmake/function_order.ld, which bench/order
+# writes), and a map of the code beside the program. Only where functions have sections of their own, and with a linker
+# that knows INSERT.
+include(CheckLinkerFlag)
+function(hutch_order_functions target)
+  set(script ${PROJECT_SOURCE_DIR}/cmake/function_order.ld)
+  if(HUTCH_SANITIZE OR NOT CMAKE_BUILD_TYPE STREQUAL Release)
+    return()
+  endif()
+  check_linker_flag(CXX "-Wl,-T,${script}" HUTCH_LINKER_ORDERS_FUNCTIONS)
+  if(HUTCH_LINKER_ORDERS_FUNCTIONS)
+    target_link_options(${target} PRIVATE -Wl,-T,${script} -Wl,-Map=$<TARGET_FILE:${target}>.map)
+    set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${script})
+  endif()
+endfunction()
+
 # hutch_test(<name> SOURCES ... LIBS ... [LABELS ...] [TIMEOUT s]): one GoogleTest program; every case is a
 # CTest test of its own.
 function(hutch_test name)
