@@ -135,11 +135,14 @@ void write_fd(int fd, std::string_view content, std::string_view what) {
 }
 
 void write_kernel_file(int dirfd, const std::string& path, std::string_view value) {
-  const UniqueFd fd = open_file(dirfd, path, O_WRONLY);
-  const ssize_t count = ::write(fd.get(), value.data(), value.size());
-  if (count < 0) throw_errno(formatted("cannot write '{}' to '{}'", value, path));
+  write_at_once(open_file(dirfd, path, O_WRONLY).get(), value, path);
+}
+
+void write_at_once(int fd, std::string_view value, std::string_view what) {
+  const ssize_t count = ::write(fd, value.data(), value.size());
+  if (count < 0) throw_errno(formatted("cannot write '{}' to '{}'", value, what));
   if (static_cast<std::size_t>(count) != value.size()) {
-    throw Error(formatted("cannot write '{}' to '{}'", value, path), EIO);
+    throw Error(formatted("cannot write '{}' to '{}'", value, what), EIO);
   }
 }
 

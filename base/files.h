@@ -52,6 +52,8 @@ std::string read_regular_file(const std::string& path);
 void write_fd(int fd, std::string_view content, std::string_view what);
 // One write(2) into an existing file, for kernel files (cgroup, /proc): a short write is an error.
 void write_kernel_file(int dirfd, const std::string& path, std::string_view value);
+// The same for one that is open; errors name `what`.
+void write_at_once(int fd, std::string_view value, std::string_view what);
 
 struct Owner {
   uid_t uid = 0;

@@ -63,43 +63,12 @@ void remove_parents(const std::string& hierarchy, const std::string& path) {
   }
 }
 
-// False when it exists already.
-bool make_directory(const std::string& hierarchy, const std::string& path) {
-  const std::string directory = hierarchy + "/" + path;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    if (::mkdir(directory.c_str(), 0755) == 0) return true;
-    if (errno == EEXIST) return false;
-    if (errno != ENOENT) break;
-    for (const auto& parent : parents(path)) {
-      // ENOENT: the parent's parent was removed again meanwhile; the outer loop starts over.
-      if (::mkdir((hierarchy + "/" + parent).c_str(), 0755) == 0 || errno == EEXIST || errno == ENOENT)
-        continue;
-      throw_errno(formatted("cannot create cgroup '{}/{}'", hierarchy, parent), creation_hint(errno));
-    }
-  }
-  const int saved = errno;
-  remove_parents(hierarchy, path);
-  throw Error(formatted("cannot create cgroup '{}'", directory), saved, creation_hint(saved));
-}
-
 [[noreturn]] void refuse_busy(const std::string& directory, const std::string& action) {
   const auto pids = processes(directory);
   const std::string owner =
       pids.empty() ? "a process of another pid namespace" : formatted("pid {}", pids.front());
   throw Error(formatted("cannot {} cgroup '{}': already in use by {}", action, directory, owner), EBUSY,
               "stop the container that it belongs to, or end that process");
-}
-
-// Makes the group where none is alive.
-void make_fresh(const std::string& hierarchy, const std::string& path) {
-  const std::string directory = hierarchy + "/" + path;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    if (make_directory(hierarchy, path)) return;
-    // Processes of another pid namespace are counted, but not listed.
-    const bool alive = populated(directory) || !processes(directory).empty();
-    if (alive || !remove_group_tree(directory)) refuse_busy(directory, "create");
-  }
-  throw Error(formatted("cannot create cgroup '{}'", directory), EEXIST, "another program keeps making it");
 }
 
 std::string enable_hint(int error_number, const std::string& directory) {
@@ -118,48 +87,6 @@ std::string enable_hint(int error_number, const std::string& directory) {
   }
 }
 
-// Adds what is missing to the directory's cgroup.subtree_control. Read first: a host may have the controllers
-// enabled where we may not write, and reading takes no lock.
-void enable_controllers(const std::string& directory, const std::vector<std::string>& wanted) {
-  const std::string file = directory + "/cgroup.subtree_control";
-  const std::string text = read_file(AT_FDCWD, file);
-  const auto enabled = split_blanks(text);
-  std::string change;
-  for (const auto& controller : wanted) {
-    if (std::find(enabled.begin(), enabled.end(), controller) != enabled.end()) continue;
-    change += (change.empty() ? "+" : " +") + controller;
-  }
-  if (change.empty()) return;
-  try {
-    write_kernel_file(AT_FDCWD, file, change);
-  } catch (const Error& error) {
-    throw error.with_hint(enable_hint(error.error_number(), directory));
-  }
-}
-
-std::string cpuset_list(const std::string& directory, const char* file) {
-  return std::string(trim(read_file(AT_FDCWD, directory + file)));
-}
-
-// A v1 cpuset takes no process before both lists are set (cpusets.rst 2.1), and no list that its parent does
-// not have. Fills the list of each parent of `path` and returns the last one's.
-std::string fill_cpuset_parents(const std::string& hierarchy, const std::string& path, const char* file) {
-  std::string above = hierarchy;
-  std::string list;  // of `above`; empty: not read yet
-  for (const auto& parent : parents(path)) {
-    const std::string directory = hierarchy + "/" + parent;
-    // clone_children of its parent may have filled it; another container's start, too.
-    std::string own = cpuset_list(directory, file);
-    if (own.empty()) {
-      own = list.empty() ? cpuset_list(above, file) : list;
-      write_kernel_file(AT_FDCWD, directory + file, own);
-    }
-    list = own;
-    above = directory;
-  }
-  return list.empty() ? cpuset_list(above, file) : list;
-}
-
 std::string write_hint(const PlacedWrite& write, int error_number) {
   switch (error_number) {
     case ENOENT: return "this kernel does not have the file: too old, or built or booted without the feature";
@@ -176,20 +103,9 @@ std::string write_hint(const PlacedWrite& write, int error_number) {
   }
 }
 
-void write_limit(const std::string& path, const PlacedWrite& write) {
-  const std::string directory = write.hierarchy + "/" + path;
+void move_myself(const Anchor& anchor, const std::string& file) {
   try {
-    write_kernel_file(AT_FDCWD, directory + "/" + write.file, write.value);
-  } catch (const Error& error) {
-    // Without the file there is no limit either, which is what "max" asks for.
-    if (error.error_number() == ENOENT && write.value == "max" && path_exists(AT_FDCWD, directory)) return;
-    throw error.with_origin(write.origin).with_hint(write_hint(write, error.error_number()));
-  }
-}
-
-void move_myself(const std::string& file) {
-  try {
-    write_kernel_file(AT_FDCWD, file, "0");
+    anchor.write(file, "0");
   } catch (const Error& error) {
     const int number = error.error_number();
     throw error.with_hint(number == EINVAL ? "a realtime process cannot enter a group without realtime budget"
@@ -227,7 +143,10 @@ bool is_group_path(std::string_view path) {
 }
 
 Group::Group(Layout layout, std::string path, std::string inner)
-    : layout_(std::move(layout)), path_(std::move(path)), inner_(std::move(inner)) {
+    : layout_(std::move(layout)),
+      anchor_(std::make_shared<const Anchor>(layout_.root())),
+      path_(std::move(path)),
+      inner_(std::move(inner)) {
   if (!is_group_path(path_)) {
     throw Error(formatted("'{}' is not a cgroup path", path_), EINVAL,
                 "use a relative path without '.' and '..'");
@@ -238,6 +157,94 @@ Group::Group(Layout layout, std::string path, std::string inner)
   }
   directory_ = layout_.unified + "/" + path_;
   inner_directory_ = directory_ + "/" + inner_;
+}
+
+void Group::make_parents(const std::string& hierarchy) {
+  for (const auto& parent : parents(path_)) {
+    // ENOENT: the parent's parent was removed again meanwhile; whoever asked tries again.
+    const std::string directory = hierarchy + "/" + parent;
+    if (anchor_->make_directory(directory, 0755) || errno == EEXIST || errno == ENOENT) continue;
+    throw_errno(formatted("cannot create cgroup '{}'", directory), creation_hint(errno));
+  }
+}
+
+bool Group::make_directory(const std::string& hierarchy) {
+  const std::string directory = hierarchy + "/" + path_;
+  // Where one hierarchy has no parents, the others have none either, as a rule.
+  if (parents_missing_) make_parents(hierarchy);
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (anchor_->make_directory(directory, 0755)) return true;
+    if (errno == EEXIST) return false;
+    if (errno != ENOENT) break;
+    parents_missing_ = true;
+    make_parents(hierarchy);
+  }
+  const int saved = errno;
+  remove_parents(hierarchy, path_);
+  throw Error(formatted("cannot create cgroup '{}'", directory), saved, creation_hint(saved));
+}
+
+void Group::make_fresh(const std::string& hierarchy) {
+  const std::string directory = hierarchy + "/" + path_;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (make_directory(hierarchy)) return;
+    // Processes of another pid namespace are counted, but not listed.
+    const bool alive = populated(directory) || !processes(directory).empty();
+    if (alive || !remove_group_tree(directory)) refuse_busy(directory, "create");
+  }
+  throw Error(formatted("cannot create cgroup '{}'", directory), EEXIST, "another program keeps making it");
+}
+
+// Adds what is missing to the directory's cgroup.subtree_control. Read first: a host may have the controllers
+// enabled where we may not write, and reading takes no lock.
+void Group::enable_controllers(const std::string& directory, const std::vector<std::string>& wanted) const {
+  const std::string file = directory + "/cgroup.subtree_control";
+  const std::string text = anchor_->read(file);
+  const auto enabled = split_blanks(text);
+  std::string change;
+  for (const auto& controller : wanted) {
+    if (std::find(enabled.begin(), enabled.end(), controller) != enabled.end()) continue;
+    change += (change.empty() ? "+" : " +") + controller;
+  }
+  if (change.empty()) return;
+  try {
+    anchor_->write(file, change);
+  } catch (const Error& error) {
+    throw error.with_hint(enable_hint(error.error_number(), directory));
+  }
+}
+
+// A v1 cpuset takes no process before both lists are set (cpusets.rst 2.1), and no list that its parent does
+// not have. Fills the list of each parent of `path` and returns the last one's.
+std::string Group::fill_cpuset_parents(const std::string& hierarchy, const char* file) const {
+  const auto list_of = [&](const std::string& directory) {
+    return std::string(trim(anchor_->read(directory + file)));
+  };
+  std::string above = hierarchy;
+  std::string list;  // of `above`; empty: not read yet
+  for (const auto& parent : parents(path_)) {
+    const std::string directory = hierarchy + "/" + parent;
+    // clone_children of its parent may have filled it; another container's start, too.
+    std::string own = list_of(directory);
+    if (own.empty()) {
+      own = list.empty() ? list_of(above) : list;
+      anchor_->write(directory + file, own);
+    }
+    list = own;
+    above = directory;
+  }
+  return list.empty() ? list_of(above) : list;
+}
+
+void Group::write_limit(const PlacedWrite& write) const {
+  const std::string directory = write.hierarchy + "/" + path_;
+  try {
+    anchor_->write(directory + "/" + write.file, write.value);
+  } catch (const Error& error) {
+    // Without the file there is no limit either, which is what "max" asks for.
+    if (error.error_number() == ENOENT && write.value == "max" && anchor_->exists(directory)) return;
+    throw error.with_origin(write.origin).with_hint(write_hint(write, error.error_number()));
+  }
 }
 
 void Group::make_unified(const std::vector<PlacedWrite>& writes) {
@@ -257,7 +264,9 @@ void Group::make_unified(const std::vector<PlacedWrite>& writes) {
     for (const auto& parent : parents(path_)) enable_controllers(layout_.unified + "/" + parent, controllers);
     enable_controllers(directory_, controllers);
   }
-  check(::mkdir(inner_directory_.c_str(), 0755), formatted("cannot create cgroup '{}'", inner_directory_));
+  if (!anchor_->make_directory(inner_directory_, 0755)) {
+    throw_errno(formatted("cannot create cgroup '{}'", inner_directory_));
+  }
 }
 
 void Group::make_v1(const std::string& hierarchy, const std::vector<PlacedWrite>& writes) {
@@ -266,14 +275,14 @@ void Group::make_v1(const std::string& hierarchy, const std::vector<PlacedWrite>
     return write.hierarchy == hierarchy && write.file == "cpuset.cpus";
   });
   for (const char* file : {"/cpuset.mems", "/cpuset.cpus"}) {
-    const std::string inherited = fill_cpuset_parents(hierarchy, path_, file);
+    const std::string inherited = fill_cpuset_parents(hierarchy, file);
     if (cpus_follow && file == std::string_view("/cpuset.cpus")) continue;
-    write_kernel_file(AT_FDCWD, hierarchy + "/" + path_ + file, inherited);
+    anchor_->write(hierarchy + "/" + path_ + file, inherited);
   }
 }
 
 void Group::make(const std::string& hierarchy, UndoStack& undo) {
-  make_fresh(hierarchy, path_);
+  make_fresh(hierarchy);
   undo.push(formatted("remove cgroup '{}/{}'", hierarchy, path_),
             [this, hierarchy] { remove_with_parents(hierarchy, path_, Clock::now()); });
 }
@@ -315,7 +324,7 @@ void Group::apply(const std::vector<PlacedWrite>& writes) const {
   for (std::size_t i = 0; i < writes.size(); ++i) {
     if (i == done_early) continue;
     try {
-      write_limit(path_, writes[i]);
+      write_limit(writes[i]);
     } catch (const Error& error) {
       if (error.error_number() != EINVAL || writes[i].file != "memory.limit_in_bytes") throw;
       // The limit may never exceed the one on memory plus swap: when both grow, that one goes first.
@@ -323,30 +332,30 @@ void Group::apply(const std::vector<PlacedWrite>& writes) const {
           std::find_if(writes.begin() + static_cast<std::ptrdiff_t>(i), writes.end(),
                        [](const PlacedWrite& write) { return write.file == "memory.memsw.limit_in_bytes"; });
       if (pair == writes.end()) throw;
-      write_limit(path_, *pair);
-      write_limit(path_, writes[i]);
+      write_limit(*pair);
+      write_limit(writes[i]);
       done_early = static_cast<std::size_t>(pair - writes.begin());
     }
   }
 }
 
 UniqueFd Group::open_tasks(const std::string& hierarchy) const {
-  return open_file(AT_FDCWD, formatted("{}/{}/tasks", hierarchy, path_), O_WRONLY);
+  return anchor_->open(hierarchy + "/" + path_ + "/tasks", O_WRONLY);
 }
 
 void Group::join_existing() const {
   for (const auto& hierarchy : layout_.v1_hierarchies()) {
     const std::string directory = hierarchy + "/" + path_;
-    if (path_exists(AT_FDCWD, directory)) move_myself(directory + "/tasks");
+    if (anchor_->exists(directory)) move_myself(*anchor_, directory + "/tasks");
   }
 }
 
 UniqueFd Group::open_inner() const {
-  return open_file(AT_FDCWD, inner_directory_, O_RDONLY | O_DIRECTORY);
+  return anchor_->open(inner_directory_, O_RDONLY | O_DIRECTORY);
 }
 
 UniqueFd Group::open_limits() const {
-  return open_file(AT_FDCWD, directory_, O_RDONLY | O_DIRECTORY);
+  return anchor_->open(directory_, O_RDONLY | O_DIRECTORY);
 }
 
 void Group::delegate(gid_t gid) const {

@@ -3,9 +3,11 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "base/anchor.h"
 #include "base/undo.h"
 #include "base/unique_fd.h"
 #include "cgroupv2/layout.h"
@@ -19,7 +21,8 @@ namespace hutch::cgroupv2 {
 // Every call throws Error; the host's administrator is trusted, so paths are walked as the host walks them.
 class Group {
  public:
-  // `path` is relative, without empty, "." and ".." parts; `inner` is a single name. Throws EINVAL otherwise.
+  // `path` is relative, without empty, "." and ".." parts; `inner` is a single name. Throws EINVAL otherwise,
+  // and when the layout's root cannot be opened.
   Group(Layout layout, std::string path, std::string inner = "ns");
 
   const Layout& layout() const { return layout_; }
@@ -73,12 +76,22 @@ class Group {
   void make_unified(const std::vector<PlacedWrite>& writes);
   void make_v1(const std::string& hierarchy, const std::vector<PlacedWrite>& writes);
   void make(const std::string& hierarchy, UndoStack& undo);
+  // Makes the group where none is alive.
+  void make_fresh(const std::string& hierarchy);
+  // False when it exists already.
+  bool make_directory(const std::string& hierarchy);
+  void make_parents(const std::string& hierarchy);
+  void enable_controllers(const std::string& directory, const std::vector<std::string>& wanted) const;
+  std::string fill_cpuset_parents(const std::string& hierarchy, const char* file) const;
+  void write_limit(const PlacedWrite& write) const;
 
   Layout layout_;
+  std::shared_ptr<const Anchor> anchor_;  // of all copies
   std::string path_;
   std::string inner_;
   std::string directory_;
   std::string inner_directory_;
+  bool parents_missing_ = false;  // on the hierarchy that was made last
 };
 
 // Removes the group `path` of one hierarchy and then its parents, as far as nothing is in them: for groups

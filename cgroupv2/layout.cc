@@ -82,6 +82,10 @@ std::string Layout::v1_hierarchy(std::string_view controller) const {
   return found == v1.end() ? std::string() : found->second;
 }
 
+std::string Layout::root() const {
+  return hybrid() ? unified.substr(0, unified.rfind('/')) : unified;
+}
+
 std::vector<std::string> Layout::v1_hierarchies() const {
   std::vector<std::string> result;
   for (const auto& [controller, path] : v1) result.push_back(path);

@@ -23,6 +23,8 @@ struct Layout {
   bool has_v2(std::string_view controller) const;
   // Mount point of the controller's v1 hierarchy; empty when it has none.
   std::string v1_hierarchy(std::string_view controller) const;
+  // The directory that all of these mount points are in, or the only one's.
+  std::string root() const;
   // Every v1 mount point once, sorted.
   std::vector<std::string> v1_hierarchies() const;
 

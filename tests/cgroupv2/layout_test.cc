@@ -24,7 +24,9 @@ TEST(LayoutTest, KnowsItsHierarchies) {
   EXPECT_EQ(layout.v1_hierarchy("cpu"), "/cg/cpu,cpuacct");
   EXPECT_EQ(layout.v1_hierarchy("memory"), "");
   EXPECT_THAT(layout.v1_hierarchies(), ElementsAre("/cg/blkio", "/cg/cpu,cpuacct"));
+  EXPECT_EQ(layout.root(), "/cg");
   EXPECT_FALSE(Layout{.unified = "/cg"}.hybrid());
+  EXPECT_EQ(Layout{.unified = "/sys/fs/cgroup"}.root(), "/sys/fs/cgroup");
 }
 
 TEST(LayoutTest, NoCgroup2TreeIsAnErrorThatSaysWhatToMount) {
