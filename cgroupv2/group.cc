@@ -160,16 +160,20 @@ Group::Group(Layout layout, std::string path, std::string inner)
 }
 
 void Group::make_parents(const std::string& hierarchy) {
+  parents_fresh_ = true;
   for (const auto& parent : parents(path_)) {
-    // ENOENT: the parent's parent was removed again meanwhile; whoever asked tries again.
     const std::string directory = hierarchy + "/" + parent;
-    if (anchor_->make_directory(directory, 0755) || errno == EEXIST || errno == ENOENT) continue;
+    if (anchor_->make_directory(directory, 0755)) continue;
+    parents_fresh_ = false;
+    // ENOENT: the parent's parent was removed again meanwhile; whoever asked tries again.
+    if (errno == EEXIST || errno == ENOENT) continue;
     throw_errno(formatted("cannot create cgroup '{}'", directory), creation_hint(errno));
   }
 }
 
 bool Group::make_directory(const std::string& hierarchy) {
   const std::string directory = hierarchy + "/" + path_;
+  parents_fresh_ = false;
   // Where one hierarchy has no parents, the others have none either, as a rule.
   if (parents_missing_) make_parents(hierarchy);
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
@@ -224,8 +228,8 @@ std::string Group::fill_cpuset_parents(const std::string& hierarchy, const char*
   std::string list;  // of `above`; empty: not read yet
   for (const auto& parent : parents(path_)) {
     const std::string directory = hierarchy + "/" + parent;
-    // clone_children of its parent may have filled it; another container's start, too.
-    std::string own = list_of(directory);
+    // Another container's start may have filled it, or an administrator.
+    std::string own = parents_fresh_ ? std::string() : list_of(directory);
     if (own.empty()) {
       own = list.empty() ? list_of(above) : list;
       anchor_->write(directory + file, own);

@@ -91,7 +91,8 @@ class Group {
   std::string inner_;
   std::string directory_;
   std::string inner_directory_;
-  bool parents_missing_ = false;  // on the hierarchy that was made last
+  bool parents_missing_ = false;  // on one of the hierarchies
+  bool parents_fresh_ = false;    // made by us, on the hierarchy that was made last
 };
 
 // Removes the group `path` of one hierarchy and then its parents, as far as nothing is in them: for groups

@@ -31,9 +31,10 @@ class CpuPlacement {
   // sched(7)), nor do the processes that it makes. A thread with another policy than the usual one keeps it.
   static void give_way();
 
-  // For the last wait of a start: keeps the calling thread where it is, or off `cpus` (those that its cgroup
+  // For the rest of a start: keeps the calling thread where it is, or off `cpus` (those that its cgroup
   // leaves to the container; empty: any), and moves `process`, which is about to execute init, elsewhere, so
-  // that the caller is not woken behind init. Nothing of it stays with `process`.
+  // that neither waits for the other and the caller is not woken behind init. Nothing of it stays with
+  // `process`.
   void wait_apart_from(pid_t process, const std::vector<unsigned>& cpus) const;
   // Lets the calling thread go where it likes again.
   void go_anywhere() const;

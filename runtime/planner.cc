@@ -127,11 +127,12 @@ void HostPlanner::rest(const HostFacts& facts) {
   }
   load_profile();
   limits(false);
+  // From here on each of the two has a CPU of its own; what is above is short enough to be shared.
+  add(host::IdentifyInit{}, "identify the first process");
   device_filter();
   delegate();
   rlimits();
   process_files();
-  add(host::IdentifyInit{}, "identify the first process");
   // A child that may only use the CPU we run on would stop us in the middle: the links come first.
   const std::size_t links = last_link_for_init();
   send(SyncMessage::Type::proceed_limited, "send 'limited' once the links are made", links);

@@ -205,6 +205,31 @@ TEST_F(GroupKernelTest, TheSharedParentMayVanishAtAnyMoment) {
   }
 }
 
+TEST_F(GroupKernelTest, AParentsCpusetIsFilledWhereItIsEmptyOnly) {
+  const Layout layout = detect_layout();
+  const std::string hierarchy = layout.v1_hierarchy("cpuset");
+  if (hierarchy.empty()) GTEST_SKIP() << "probe: cpuset is not on a v1 hierarchy";
+  const std::string all(trim(read_file(AT_FDCWD, hierarchy + "/cpuset.cpus")));
+  if (all == "0") GTEST_SKIP() << "probe: this host has one CPU";
+  const std::string parent = formatted("hutch-test-{}-parent", ::getpid());
+  const std::string directory = hierarchy + "/" + parent;
+  const std::vector<PlacedWrite> writes = {{hierarchy, "cpuset.cpus", "0", {}}};
+  const auto list_left_by_a_start = [&] {
+    // The cgroup2 tree has no such parent, which makes the start expect none here.
+    Group group(layout, parent + "/a");
+    group.create(writes);
+    const std::string list(trim(read_file(AT_FDCWD, directory + "/cpuset.cpus")));
+    group.remove();
+    return list;
+  };
+  EXPECT_EQ(list_left_by_a_start(), all);
+  make_directories(directory);
+  write_kernel_file(AT_FDCWD, directory + "/cpuset.mems", "0");
+  write_kernel_file(AT_FDCWD, directory + "/cpuset.cpus", "0");
+  EXPECT_EQ(list_left_by_a_start(), "0");
+  EXPECT_FALSE(path_exists(AT_FDCWD, directory));
+}
+
 TEST_F(GroupKernelTest, AWriteThatTheKernelRefusesNamesItsLine) {
   if (const auto reason = no_controller("cpuset")) GTEST_SKIP() << "probe: " << *reason;
   TestGroup group("refused");
