@@ -72,7 +72,7 @@ Contender floor_contender(const Arena& arena, const std::string& program, const 
   const Place place = make_place(arena, variant, index);
   const std::string name = std::to_string(place.vmid);
   Contender contender;
-  contender.tool = contender.title = contender.stop_title = "floor";
+  contender.tool = contender.title = contender.exec_title = contender.stop_title = "floor";
   auto& words = contender.start.argv;
   words = {program, "start", name, place.directory};
   if (variant.network) words.push_back("bridge=" + arena.bridge);
@@ -82,6 +82,8 @@ Contender floor_contender(const Arena& arena, const std::string& program, const 
   if (!variant.limits) words.push_back("no-limits");
   if (!variant.seccomp) words.push_back("no-seccomp");
   if (variant.privileged) words.push_back("privileged");
+  contender.exec = contender.start;
+  contender.exec.argv[1] = "exec";
   contender.remark = "the kernel's work alone";
   contender.stop.argv = {program, "stop", name};
   contender.stop_counts = true;

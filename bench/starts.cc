@@ -18,7 +18,7 @@ struct Part {
   const char* reference;
 };
 constexpr Part kStart = {"start", &Contender::title, &Entry::start, true, "floor"};
-constexpr Part kExec = {"exec", &Contender::exec_title, &Entry::exec, false, "pct exec"};
+constexpr Part kExec = {"exec", &Contender::exec_title, &Entry::exec, false, "floor"};
 constexpr Part kStop = {"stop", &Contender::stop_title, &Entry::stop, false, "floor"};
 
 std::string note_of(const Contender& contender, const Part& part) {

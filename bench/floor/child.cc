@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/seccomp.h>
 #include <string.h>
@@ -125,9 +124,7 @@ void run_child(const Child& child) {
   const char* name = child.container->name;
   child_check(child, sethostname(name, strlen(name)), "sethostname");
   child_mounts(child);
-  static constexpr int dropped[] = {CAP_MAC_ADMIN, CAP_MAC_OVERRIDE, CAP_SYS_TIME, CAP_SYS_MODULE,
-                                    CAP_SYS_RAWIO};
-  for (const int capability : dropped)
+  for (const int capability : kDroppedCapabilities)
     child_check(child, prctl(PR_CAPBSET_DROP, capability), "drop a capability");
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   child_check(child, null, "/dev/null");

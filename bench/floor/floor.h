@@ -1,6 +1,7 @@
 #pragma once
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -75,11 +76,20 @@ struct Child {
   size_t task_count;
 };
 
+// Of PVE's and LXC's containers.
+inline constexpr int kDroppedCapabilities[] = {CAP_MAC_ADMIN, CAP_MAC_OVERRIDE, CAP_SYS_TIME, CAP_SYS_MODULE,
+                                               CAP_SYS_RAWIO};
+
 struct Failure {
   int error;
   char action[64];
 };
 
 [[noreturn]] void run_child(const Child& child);
+
+// --- exec.cc
+
+// `true` inside of the running container; returns its exit status.
+int run_true(const Container& container);
 
 }  // namespace hutch::floor_program

@@ -2,6 +2,7 @@
 // order, and nothing else. No library but libc, no allocation that a system call does not need, no output.
 //
 //   floor start NAME ROOTFS [WORD...]   make the container NAME; exits 0 once `sleep` runs inside
+//   floor exec NAME ROOTFS [WORD...]    run `true` inside it; the words as for its start
 //   floor stop NAME                     kill it and remove its cgroups and its link
 //
 // The container: all seven namespaces, ids 0..65535 as 100000..165535, ROOTFS (a directory that belongs to
@@ -167,6 +168,7 @@ int usage() {
   fputs(
       "usage: floor start NAME ROOTFS [bridge=NAME] [filter=FILE] [image=FILE] [overlay=DIR] [no-limits]\n"
       "                   [no-seccomp] [privileged]\n"
+      "       floor exec NAME ROOTFS [WORD]...     as for its start\n"
       "       floor stop NAME\n",
       stderr);
   return 2;
@@ -177,11 +179,13 @@ int run(int argc, char** argv) {
     stop(argv[2]);
     return 0;
   }
-  if (argc < 4 || strcmp(argv[1], "start") != 0) return usage();
+  const bool starts = argc >= 4 && strcmp(argv[1], "start") == 0;
+  if (!starts && (argc < 4 || strcmp(argv[1], "exec") != 0)) return usage();
   Container container = {argv[2], argv[3], nullptr, nullptr, nullptr, nullptr, true, true, false};
   for (int i = 4; i < argc; ++i) {
     if (!read_word(container, argv[i])) return usage();
   }
+  if (!starts) return run_true(container);
   start(container);
   return 0;
 }
