@@ -69,8 +69,9 @@ template <typename A = int, typename B = int, typename C = int, typename D = int
 }
 
 // clone3(2) for a child that runs entry(argument) on a stack of its own (args.stack, args.stack_size must be
-// set; 16-byte aligned). The child shares what args.flags says, its thread-local storage always: it must use
-// nothing that has any. `entry` must not return. Returns the pid, or -errno.
+// set; 16-byte aligned). The child shares what args.flags says; with CLONE_VM the thread-local storage, too:
+// unless the caller stands still meanwhile (CLONE_VFORK), it must use nothing that has any. `entry` must not
+// return. Returns the pid, or -errno.
 [[gnu::always_inline]] inline long raw_clone3(const clone_args& args, void (*entry)(void*), void* argument) {
 #if defined(__x86_64__)
   long result = SYS_clone3;

@@ -14,7 +14,8 @@ namespace {
 
 int join(CommandContext& context, std::vector<std::string> argv) {
   const std::uint32_t vmid = context.vmid();
-  const auto state = find_running(context.sysroot(), vmid);
+  // attach() asks whether it is the record of one that runs.
+  const auto state = read_state(context.sysroot(), vmid);
   if (!state) {
     const ConfigStore store(context.sysroot());
     if (!store.exists(vmid)) store.read(vmid);  // says that there is no such container

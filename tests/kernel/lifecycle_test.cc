@@ -172,6 +172,30 @@ TEST_F(LifecycleTest, EnvironmentOfJoinedPrograms) {
   ::unsetenv("HUTCH_TEST_VARIABLE");
 }
 
+// The process that fails works in the caller's memory.
+TEST_F(LifecycleTest, AFailedJoinLeavesTheCallerAsItWas) {
+  start();
+  const ContainerState good = state();
+  ContainerState bad = good;
+  bad.resource_limits = {"99 1 1"};
+  const pid_t pid = ::fork();
+  ASSERT_GE(pid, 0);
+  if (pid == 0) {
+    try {
+      attach(sysroot(), bad, {{"/bin/true"}, true});
+      ::_exit(1);
+    } catch (const Error& error) {
+      if (std::string(error.what()).find("99 1 1") == std::string::npos) ::_exit(2);
+    }
+    const std::string path = ::getenv("PATH");
+    const int status = attach(sysroot(), good, {{"/bin/sh", "-c", "exit 42"}, false});
+    ::_exit(path == ::getenv("PATH") ? status : 3);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_EQ(WEXITSTATUS(status), 42);
+}
+
 TEST_F(LifecycleTest, EnteringRunsTheShellOfRoot) {
   replace_file(AT_FDCWD, rootfs() + "/bin/greeting", "#!/bin/sh\necho this is root\n", 0755,
                Owner{100000, 100000});
