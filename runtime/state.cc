@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include <cerrno>
-#include <functional>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -17,9 +16,8 @@ namespace {
 
 struct Field {
   std::string_view key;
-  // Appends whole lines. Gets the key, so that what makes it is small enough for std::function's own memory.
-  std::function<void(std::string_view, const ContainerState&, std::string&)> print;
-  std::function<bool(std::string_view, ContainerState&)> parse;  // false: not understood
+  void (*print)(std::string_view key, const ContainerState&, std::string&);  // appends whole lines
+  bool (*parse)(std::string_view, ContainerState&);                          // false: not understood
   bool rare = false;
 };
 
@@ -35,58 +33,62 @@ bool number(std::string_view text, T& into) {
   return true;
 }
 
-Field process_field(std::string_view key, ProcessIdentity ContainerState::*member) {
+template <auto kMember>
+constexpr Field process_field(std::string_view key) {
   return {key,
-          [member](std::string_view name, const ContainerState& state, std::string& text) {
-            line(text, name, formatted("{} {}", (state.*member).pid, (state.*member).start_time));
+          [](std::string_view name, const ContainerState& state, std::string& text) {
+            line(text, name, formatted("{} {}", (state.*kMember).pid, (state.*kMember).start_time));
           },
-          [member](std::string_view value, ContainerState& state) {
+          [](std::string_view value, ContainerState& state) {
             const auto words = split_blanks(value);
-            return words.size() == 2 && number(words[0], (state.*member).pid) &&
-                   number(words[1], (state.*member).start_time);
+            return words.size() == 2 && number(words[0], (state.*kMember).pid) &&
+                   number(words[1], (state.*kMember).start_time);
           }};
 }
 
-template <typename T>
-Field number_field(std::string_view key, T ContainerState::*member) {
+template <auto kMember>
+constexpr Field number_field(std::string_view key) {
   return {key,
-          [member](std::string_view name, const ContainerState& state, std::string& text) {
-            line(text, name, std::to_string(static_cast<std::uint64_t>(state.*member)));
+          [](std::string_view name, const ContainerState& state, std::string& text) {
+            line(text, name, std::to_string(static_cast<std::uint64_t>(state.*kMember)));
           },
-          [member](std::string_view value, ContainerState& state) { return number(value, state.*member); }};
+          [](std::string_view value, ContainerState& state) { return number(value, state.*kMember); }};
 }
 
-Field signal_field(std::string_view key, std::optional<int> ContainerState::*member) {
+template <auto kMember>
+constexpr Field signal_field(std::string_view key) {
   return {key,
-          [member](std::string_view name, const ContainerState& state, std::string& text) {
-            if (state.*member) line(text, name, std::to_string(*(state.*member)));
+          [](std::string_view name, const ContainerState& state, std::string& text) {
+            if (state.*kMember) line(text, name, std::to_string(*(state.*kMember)));
           },
-          [member](std::string_view value, ContainerState& state) {
+          [](std::string_view value, ContainerState& state) {
             int signal = 0;
             if (!number(value, signal)) return false;
-            state.*member = signal;
+            state.*kMember = signal;
             return true;
           }};
 }
 
-Field text_field(std::string_view key, std::string ContainerState::*member) {
+template <auto kMember>
+constexpr Field text_field(std::string_view key) {
   return {key,
-          [member](std::string_view name, const ContainerState& state, std::string& text) {
-            line(text, name, state.*member);
+          [](std::string_view name, const ContainerState& state, std::string& text) {
+            line(text, name, state.*kMember);
           },
-          [member](std::string_view value, ContainerState& state) {
-            state.*member = value;
+          [](std::string_view value, ContainerState& state) {
+            state.*kMember = value;
             return true;
           }};
 }
 
-Field list_field(std::string_view key, std::vector<std::string> ContainerState::*member) {
+template <auto kMember>
+constexpr Field list_field(std::string_view key) {
   return {key,
-          [member](std::string_view name, const ContainerState& state, std::string& text) {
-            for (const auto& entry : state.*member) line(text, name, entry);
+          [](std::string_view name, const ContainerState& state, std::string& text) {
+            for (const auto& entry : state.*kMember) line(text, name, entry);
           },
-          [member](std::string_view value, ContainerState& state) {
-            (state.*member).emplace_back(value);
+          [](std::string_view value, ContainerState& state) {
+            (state.*kMember).emplace_back(value);
             return true;
           }};
 }
@@ -104,7 +106,7 @@ bool parse_identity(std::string_view word, MovedLink& link) {
   return true;
 }
 
-Field moved_links_field() {
+constexpr Field moved_links_field() {
   return {"moved-link",
           [](std::string_view name, const ContainerState& state, std::string& text) {
             for (const auto& link : state.moved_links) {
@@ -132,21 +134,22 @@ Field moved_links_field() {
 }
 
 // A field that only few containers have: not printed where it says nothing.
-Field rare(Field field) {
+constexpr Field rare(Field field) {
   field.rare = true;
   return field;
 }
 
 // "<line of the config> <config>\t<command>".
-Field commands_field(std::string_view key, std::vector<Located<std::string>> ContainerState::*member) {
+template <auto kMember>
+constexpr Field commands_field(std::string_view key) {
   return {key,
-          [member](std::string_view name, const ContainerState& state, std::string& text) {
-            for (const auto& [command, origin] : state.*member) {
+          [](std::string_view name, const ContainerState& state, std::string& text) {
+            for (const auto& [command, origin] : state.*kMember) {
               const bool plain = origin.source.find_first_of("\t\n") == std::string::npos;
               line(text, name, formatted("{} {}\t{}", origin.line, plain ? origin.source : "", command));
             }
           },
-          [member](std::string_view value, ContainerState& state) {
+          [](std::string_view value, ContainerState& state) {
             const auto blank = value.find(' ');
             const auto tab = value.find('\t');
             if (tab == std::string_view::npos || blank > tab) return false;
@@ -154,12 +157,12 @@ Field commands_field(std::string_view key, std::vector<Located<std::string>> Con
             if (!number(value.substr(0, blank), command.origin.line)) return false;
             command.origin.source = value.substr(blank + 1, tab - blank - 1);
             command.value = value.substr(tab + 1);
-            (state.*member).push_back(std::move(command));
+            (state.*kMember).push_back(std::move(command));
             return true;
           }};
 }
 
-Field down_scripts_field() {
+constexpr Field down_scripts_field() {
   return {"down-script",
           [](std::string_view name, const ContainerState& state, std::string& text) {
             for (const auto& script : state.down_scripts) line(text, name, print_link_script(script));
@@ -171,7 +174,7 @@ Field down_scripts_field() {
           }};
 }
 
-Field proxies_field() {
+constexpr Field proxies_field() {
   return {"neighbour-proxy",
           [](std::string_view name, const ContainerState& state, std::string& text) {
             for (const auto& [link, address] : state.proxies) {
@@ -187,23 +190,25 @@ Field proxies_field() {
 }
 
 // Printed only when it is set.
-Field rare_text_field(std::string_view key, std::string ContainerState::*member) {
-  Field field = text_field(key, member);
-  field.print = [member](std::string_view name, const ContainerState& state, std::string& text) {
-    if (!(state.*member).empty()) line(text, name, state.*member);
+template <auto kMember>
+constexpr Field rare_text_field(std::string_view key) {
+  Field field = text_field<kMember>(key);
+  field.print = [](std::string_view name, const ContainerState& state, std::string& text) {
+    if (!(state.*kMember).empty()) line(text, name, state.*kMember);
   };
   return field;
 }
 
-Field rare_flag_field(std::string_view key, bool ContainerState::*member) {
-  Field field = number_field(key, member);
-  field.print = [member](std::string_view name, const ContainerState& state, std::string& text) {
-    if (state.*member) line(text, name, "1");
+template <auto kMember>
+constexpr Field rare_flag_field(std::string_view key) {
+  Field field = number_field<kMember>(key);
+  field.print = [](std::string_view name, const ContainerState& state, std::string& text) {
+    if (state.*kMember) line(text, name, "1");
   };
   return field;
 }
 
-Field dhcp_clients_field() {
+constexpr Field dhcp_clients_field() {
   return {"dhcp-client",
           [](std::string_view name, const ContainerState& state, std::string& text) {
             for (const auto& client : state.dhcp_clients) {
@@ -220,7 +225,7 @@ Field dhcp_clients_field() {
           }};
 }
 
-Field log_field() {
+constexpr Field log_field() {
   return {"log",
           [](std::string_view name, const ContainerState& state, std::string& text) {
             if (!state.log.on()) return;
@@ -239,49 +244,46 @@ Field log_field() {
           }};
 }
 
-const std::vector<Field>& fields() {
-  static const std::vector<Field> table = {
-      number_field("vmid", &ContainerState::vmid),
-      process_field("init", &ContainerState::init),
-      process_field("supervisor", &ContainerState::supervisor),
-      text_field("cgroup", &ContainerState::cgroup),
-      list_field("link", &ContainerState::host_links),
-      moved_links_field(),
-      down_scripts_field(),
-      list_field("open-vswitch-port", &ContainerState::open_vswitch_ports),
-      proxies_field(),
-      list_field("loopback-route", &ContainerState::loopback_routes),
-      dhcp_clients_field(),
-      number_field("dropped-capabilities", &ContainerState::dropped_capabilities),
-      number_field("no-new-privs", &ContainerState::no_new_privs),
-      number_field("seccomp", &ContainerState::seccomp),
-      text_field("apparmor", &ContainerState::apparmor_label),
-      number_field("init-uid", &ContainerState::init_uid),
-      number_field("init-gid", &ContainerState::init_gid),
-      list_field("rlimit", &ContainerState::resource_limits),
-      list_field("environment", &ContainerState::environment),
-      list_field("hook-environment", &ContainerState::hook_environment),
-      rare(number_field("hook-version", &ContainerState::hook_version)),
-      commands_field("stop-hook", &ContainerState::stop_hooks),
-      commands_field("post-stop-hook", &ContainerState::post_stop_hooks),
-      rare(text_field("hookscript", &ContainerState::hookscript)),
-      log_field(),
-      rare(process_field("console-watch", &ContainerState::console_watch)),
-      list_field("copied-environment", &ContainerState::copied_environment),
-      signal_field("halt-signal", &ContainerState::halt_signal),
-      signal_field("stop-signal", &ContainerState::stop_signal),
-      rare_text_field("cgroup-inner", &ContainerState::cgroup_inner),
-      rare_text_field("cgroup-monitor", &ContainerState::cgroup_monitor),
-      rare_text_field("cgroup-monitor-pivot", &ContainerState::cgroup_monitor_pivot),
-      rare_text_field("selinux", &ContainerState::selinux_context),
-      rare_flag_field("shares-keyring", &ContainerState::shares_keyring),
-      rare_flag_field("core-scheduling", &ContainerState::core_scheduling),
-      rare_flag_field("ephemeral", &ContainerState::ephemeral),
-      list_field("notify-proxy", &ContainerState::notify_proxies),
-      rare_text_field("notify-cookie", &ContainerState::notify_cookie),
-  };
-  return table;
-}
+constexpr Field kFields[] = {
+    number_field<&ContainerState::vmid>("vmid"),
+    process_field<&ContainerState::init>("init"),
+    process_field<&ContainerState::supervisor>("supervisor"),
+    text_field<&ContainerState::cgroup>("cgroup"),
+    list_field<&ContainerState::host_links>("link"),
+    moved_links_field(),
+    down_scripts_field(),
+    list_field<&ContainerState::open_vswitch_ports>("open-vswitch-port"),
+    proxies_field(),
+    list_field<&ContainerState::loopback_routes>("loopback-route"),
+    dhcp_clients_field(),
+    number_field<&ContainerState::dropped_capabilities>("dropped-capabilities"),
+    number_field<&ContainerState::no_new_privs>("no-new-privs"),
+    number_field<&ContainerState::seccomp>("seccomp"),
+    text_field<&ContainerState::apparmor_label>("apparmor"),
+    number_field<&ContainerState::init_uid>("init-uid"),
+    number_field<&ContainerState::init_gid>("init-gid"),
+    list_field<&ContainerState::resource_limits>("rlimit"),
+    list_field<&ContainerState::environment>("environment"),
+    list_field<&ContainerState::hook_environment>("hook-environment"),
+    rare(number_field<&ContainerState::hook_version>("hook-version")),
+    commands_field<&ContainerState::stop_hooks>("stop-hook"),
+    commands_field<&ContainerState::post_stop_hooks>("post-stop-hook"),
+    rare(text_field<&ContainerState::hookscript>("hookscript")),
+    log_field(),
+    rare(process_field<&ContainerState::console_watch>("console-watch")),
+    list_field<&ContainerState::copied_environment>("copied-environment"),
+    signal_field<&ContainerState::halt_signal>("halt-signal"),
+    signal_field<&ContainerState::stop_signal>("stop-signal"),
+    rare_text_field<&ContainerState::cgroup_inner>("cgroup-inner"),
+    rare_text_field<&ContainerState::cgroup_monitor>("cgroup-monitor"),
+    rare_text_field<&ContainerState::cgroup_monitor_pivot>("cgroup-monitor-pivot"),
+    rare_text_field<&ContainerState::selinux_context>("selinux"),
+    rare_flag_field<&ContainerState::shares_keyring>("shares-keyring"),
+    rare_flag_field<&ContainerState::core_scheduling>("core-scheduling"),
+    rare_flag_field<&ContainerState::ephemeral>("ephemeral"),
+    list_field<&ContainerState::notify_proxies>("notify-proxy"),
+    rare_text_field<&ContainerState::notify_cookie>("notify-cookie"),
+};
 
 std::string usual_text(const Field& field) {
   static const ContainerState usual;
@@ -344,7 +346,7 @@ std::optional<UniqueFd> open_process(const ProcessIdentity& process) {
 
 std::string print_state(const ContainerState& state) {
   std::string text;
-  for (const auto& field : fields()) {
+  for (const auto& field : kFields) {
     const std::size_t before = text.size();
     field.print(field.key, state, text);
     if (field.rare && std::string_view(text).substr(before) == usual_text(field)) text.resize(before);
@@ -362,7 +364,7 @@ ContainerState parse_state(std::string_view text, const std::string& source) {
     const auto key = row.substr(0, blank);
     const auto value = blank == std::string_view::npos ? std::string_view() : row.substr(blank + 1);
     bool understood = false;
-    for (const auto& field : fields()) {
+    for (const auto& field : kFields) {
       if (field.key == key) understood = field.parse(value, state);
     }
     if (!understood) {
