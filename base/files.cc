@@ -171,6 +171,29 @@ void replace_file(int dirfd, const std::string& path, std::string_view content, 
   check(::fsync(directory.get()), formatted("cannot write directory '{}'", directory_path));
 }
 
+void write_output_file(const std::string& path, std::string_view content, mode_t mode) {
+  check_output_file(path);
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    write_fd(open_file(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, mode).get(), content, path);
+  } else {
+    replace_file(AT_FDCWD, path, content, mode);
+  }
+}
+
+void check_output_file(const std::string& path) {
+  const std::string action = formatted("cannot write '{}'", path);
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) {
+    if (S_ISDIR(status.st_mode)) throw Error(action, EISDIR);
+    check(::access(path.c_str(), W_OK), action);
+  } else if (errno != ENOENT) {
+    throw_errno(action);
+  } else {
+    check(::access(split_path(path).first.c_str(), W_OK), action);
+  }
+}
+
 namespace {
 
 // Creates one directory; false when its parent is missing.

@@ -67,6 +67,13 @@ struct Owner {
 void replace_file(int dirfd, const std::string& path, std::string_view content, mode_t mode,
                   std::optional<Owner> owner = std::nullopt, Resolve resolve = Resolve::host);
 
+// A file that somebody names for output. A regular file, or none, is replaced as above; whatever else has the
+// name (a symlink, a pipe, a terminal, /dev/null) is written into, as a shell's `>` does.
+void write_output_file(const std::string& path, std::string_view content, mode_t mode);
+// Throws what that would throw for the name alone (no such directory, EISDIR, EROFS), and writes nothing: for
+// whoever works long before there is something to write.
+void check_output_file(const std::string& path);
+
 // mkdir -p. Existing directories are left as they are; EEXIST when something else has the name.
 void make_directories(const std::string& path, mode_t mode = 0755);
 

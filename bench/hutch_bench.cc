@@ -137,7 +137,7 @@ bool run_in_arena(Suite& suite, UndoStack& undo) {
   const std::string text = print_results(suite.results, trace_of_start(suite));
   // The pictures are drawn from a file, asked for or not.
   if (suite.options.json.empty()) suite.options.json = suite.arena.scratch + "/results.json";
-  replace_file(AT_FDCWD, suite.options.json, text, 0644);
+  write_output_file(suite.options.json, text, 0644);
   if (!suite.options.pictures.empty()) draw(suite);
   return suite.complete;
 }
@@ -148,6 +148,8 @@ int run(SuiteOptions options) {
     return kSkipped;
   }
   if (geteuid() != 0) throw Error("cannot start containers", EPERM, "run as root");
+  if (!options.json.empty()) check_output_file(options.json);
+  if (!options.pictures.empty()) make_directories(options.pictures);
   check(prctl(PR_SET_CHILD_SUBREAPER, 1), "cannot adopt the containers' monitors");
   catch_signals();
   const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();

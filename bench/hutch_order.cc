@@ -67,6 +67,7 @@ class Order {
 
 int run(const std::string& pct, const std::string& map, const std::string& script) {
   if (geteuid() != 0) throw Error("cannot start containers", EPERM, "run as root");
+  check_output_file(script);
   check(prctl(PR_SET_CHILD_SUBREAPER, 1), "cannot adopt the containers' supervisors");
   const auto pieces = read_link_map(read_file(AT_FDCWD, map));
   UndoStack undo([](const std::string& name, const std::string& reason) {

@@ -1,6 +1,5 @@
 #include "config/formats/export.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -35,6 +34,15 @@ config::Exported export_config(const config::ContainerConfig& config, const conf
               {"--format"});
 }
 
+void write_policy(const std::string& output, const std::string& policy_path, const std::string& policy) {
+  struct stat status {};
+  if (::stat(output.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    throw Error(formatted("'{}' is no file beside which the seccomp policy could lie", output), 0,
+                "give the name of a file", {"--output"});
+  }
+  write_output_file(policy_path, policy, 0644);
+}
+
 }  // namespace
 
 int export_container(CommandContext& context) {
@@ -48,8 +56,8 @@ int export_container(CommandContext& context) {
   const auto exported =
       export_config(config, make_lowering_context(context.sysroot(), context.vmid()), *format, policy_path);
   if (output) {
-    if (!exported.seccomp_policy.empty()) replace_file(AT_FDCWD, policy_path, exported.seccomp_policy, 0644);
-    replace_file(AT_FDCWD, path, exported.text, 0644);
+    if (!exported.seccomp_policy.empty()) write_policy(path, policy_path, exported.seccomp_policy);
+    write_output_file(path, exported.text, 0644);
   } else {
     context.print(exported.text);
   }

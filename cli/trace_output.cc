@@ -1,7 +1,5 @@
 #include "cli/trace_output.h"
 
-#include <fcntl.h>
-
 #include <set>
 
 #include "base/files.h"
@@ -56,8 +54,7 @@ std::string chrome_trace(const std::vector<TraceSpan>& spans) {
 }
 
 void write_chrome_trace(const std::string& path, const std::vector<TraceSpan>& spans) {
-  const UniqueFd file = open_file(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  write_fd(file.get(), chrome_trace(spans), path);
+  write_output_file(path, chrome_trace(spans), 0644);
 }
 
 }  // namespace hutch::cli

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "base/format.h"
 #include "tests/base/scratch_directory.h"
 
 namespace hutch {
@@ -167,6 +168,39 @@ TEST_F(FilesTest, FailedReplaceLeavesNothing) {
   make_directories(below("a"));
   EXPECT_EQ(EISDIR, errno_of([&] { replace_file(fd(), "a", "x", 0644); }));
   EXPECT_EQ(1, std::distance(std::filesystem::directory_iterator(path_), {}));
+}
+
+TEST_F(FilesTest, AnOutputIsReplacedOnlyWhereItIsAFile) {
+  write_output_file(below("file"), "one", 0644);
+  write_output_file(below("file"), "2", 0644);
+  EXPECT_EQ("2", read_file(fd(), "file"));
+  symlink("file", "link");
+  write_output_file(below("link"), "followed", 0644);
+  EXPECT_EQ("followed", read_file(fd(), "file"));
+  EXPECT_TRUE(std::filesystem::is_symlink(below("link")));
+
+  int ends[2];
+  ASSERT_EQ(0, ::pipe2(ends, O_CLOEXEC));
+  const UniqueFd reader(ends[0]);
+  UniqueFd writer(ends[1]);
+  symlink(formatted("/proc/self/fd/{}", writer.get()), "pipe");
+  write_output_file(below("pipe"), "through", 0644);
+  writer.reset();
+  EXPECT_EQ("through", read_fd(reader.get(), "pipe"));
+  EXPECT_TRUE(std::filesystem::is_symlink(below("pipe")));
+}
+
+TEST_F(FilesTest, AnOutputThatCannotBeIsKnownBefore) {
+  check_output_file(below("new"));
+  check_output_file("/dev/null");
+  write("file", "kept");
+  check_output_file(below("file"));
+  EXPECT_EQ("kept", read_file(fd(), "file"));
+  EXPECT_FALSE(path_exists(fd(), "new"));
+  EXPECT_EQ(ENOENT, errno_of([&] { check_output_file(below("none/new")); }));
+  EXPECT_EQ(ENOTDIR, errno_of([&] { check_output_file(below("file/new")); }));
+  EXPECT_EQ(EISDIR, errno_of([&] { check_output_file(path_); }));
+  EXPECT_THAT(error_of([&] { check_output_file(below("none/new")); }), HasSubstr("/none/new'"));
 }
 
 TEST_F(FilesTest, MakeDirectories) {

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/error.h"
 #include "cli/foreign_formats.h"
@@ -215,6 +216,20 @@ TEST_F(Import, WhatIsExportedCanBeImported) {
   }
   EXPECT_THAT(host.read("out.lxc.seccomp"), HasSubstr("keyctl errno 38"));
   EXPECT_THAT(pct({"export", "2606", "--format", "lxc"}).out, HasSubstr("lxc.uts.name = there\n"));
+}
+
+TEST_F(Import, ExportWritesIntoWhatIsNoFile) {
+  host.add_container(2606, "arch: amd64\nostype: debian\nrootfs: /srv\nunprivileged: 1\n");
+  const auto export_to = [&](const std::string& format, const std::string& path) {
+    return pct({"export", "2606", "--format", format, "--output", path});
+  };
+  const std::string null = host.path("null");
+  ASSERT_EQ(::mknod(null.c_str(), S_IFCHR | 0666, makedev(1, 3)), 0);
+  EXPECT_EQ(export_to("libvirt", null).status, 0);
+  EXPECT_TRUE(std::filesystem::is_character_file(null));
+  EXPECT_THAT(export_to("lxc", null).err, HasSubstr("is no file beside which the seccomp policy could lie"));
+  EXPECT_FALSE(std::filesystem::exists(null + ".seccomp"));
+  EXPECT_THAT(export_to("libvirt", host.path("none/x")).err, HasSubstr("/none/x': ENOENT"));
 }
 
 TEST_F(Import, ExportSaysWhatItCannotExpress) {
