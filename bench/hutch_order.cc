@@ -82,7 +82,7 @@ int run(const std::string& pct, const std::string& map, const std::string& scrip
     if (!reason.empty()) throw Error(formatted("cannot start '{}'", name), 0, reason);
     order.add_variant(variant);
   }
-  replace_file(AT_FDCWD, script, print_order(order.patterns()), 0644);
+  write_output_file(script, print_order(order.patterns()), 0644);
   return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "config/formats/export.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -40,7 +41,7 @@ void write_policy(const std::string& output, const std::string& policy_path, con
     throw Error(formatted("'{}' is no file beside which the seccomp policy could lie", output), 0,
                 "give the name of a file", {"--output"});
   }
-  write_output_file(policy_path, policy, 0644);
+  replace_file(AT_FDCWD, policy_path, policy, 0644);
 }
 
 }  // namespace

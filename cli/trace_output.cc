@@ -1,5 +1,7 @@
 #include "cli/trace_output.h"
 
+#include <fcntl.h>
+
 #include <set>
 
 #include "base/files.h"
@@ -54,7 +56,8 @@ std::string chrome_trace(const std::vector<TraceSpan>& spans) {
 }
 
 void write_chrome_trace(const std::string& path, const std::vector<TraceSpan>& spans) {
-  write_output_file(path, chrome_trace(spans), 0644);
+  const UniqueFd file = open_file(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  write_fd(file.get(), chrome_trace(spans), path);
 }
 
 }  // namespace hutch::cli

@@ -71,8 +71,7 @@ struct Joining {
   std::vector<std::string> environment;
   UniqueFd reports;  // our end, in the joining processes
   bool terminal = false;
-  bool other_user = false;  // init's namespace is not ours
-  bool other_time = false;
+  int namespaces = 0;  // to join: CLONE_NEW*, without the cgroup namespace
 };
 
 std::vector<sock_filter> read_filter(const Sysroot& sysroot, const ContainerState& state) {
@@ -134,15 +133,13 @@ bool shares_namespace(const Joining& joining, const char* kind) {
   return inode("self") == inode(std::to_string(joining.state.init.pid));
 }
 
-// Joins init's namespaces, but for the cgroup namespace, where they are not ours already: joining one's own
-// user namespace, which is what a privileged container's is, is refused (EINVAL, setns(2)), and a process
-// that shares its memory joins no time namespace (EUSERS).
-void join_namespaces(const Joining& joining) {
-  const int user = joining.other_user ? CLONE_NEWUSER : 0;
-  const int time = joining.other_time ? CLONE_NEWTIME : 0;
-  check(::setns(joining.init.get(),
-                user | time | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS),
-        "cannot enter the container's namespaces");
+// Joining one's own user namespace, which is what a privileged container's is, is refused (EINVAL, setns(2)),
+// and a process that shares its memory joins no time namespace (EUSERS).
+int namespaces_to_join(const Joining& joining) {
+  int namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+  if (!shares_namespace(joining, "user")) namespaces |= CLONE_NEWUSER;
+  if (!shares_namespace(joining, "time")) namespaces |= CLONE_NEWTIME;
+  return namespaces;
 }
 
 // From here on: code of the joined process. It is inside the container, so it opens nothing by a path that
@@ -334,7 +331,7 @@ void join_and_spawn(const Joining& joining) {
   }
   // A guest process must not be able to trace us or look at our memory while we are half inside.
   check(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "cannot become undumpable");
-  join_namespaces(joining);
+  check(::setns(joining.init.get(), joining.namespaces), "cannot enter the container's namespaces");
   give_up_capabilities(joining.state.dropped_capabilities & ~needed_on_the_way_in());
   clone_args args{};
   args.flags = CLONE_PARENT | CLONE_INTO_CGROUP;
@@ -361,7 +358,7 @@ void join_and_spawn(const Joining& joining) {
 // namespace. The program, which is in init's, has a copy of its own. But we must be there to answer what a
 // seccomp filter asks about the program's way to its exec.
 bool shares_memory(const Joining& joining) {
-  return !joining.other_time && joining.state.notify_proxies.empty();
+  return (joining.namespaces & CLONE_NEWTIME) == 0 && joining.state.notify_proxies.empty();
 }
 
 constexpr std::size_t kJoinerStack = 128UL << 10;
@@ -458,8 +455,7 @@ int attach(const Sysroot& sysroot, const ContainerState& state, const AttachRequ
     joining.cgroup_namespace =
         open_file(joining.proc.get(), formatted("{}/ns/cgroup", state.init.pid), O_RDONLY);
   }
-  joining.other_user = !shares_namespace(joining, "user");
-  joining.other_time = !shares_namespace(joining, "time");
+  joining.namespaces = namespaces_to_join(joining);
   // Descriptors of whoever called us must not get inside.
   check(::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC), "cannot mark descriptors close-on-exec");
   std::fflush(nullptr);

@@ -189,25 +189,6 @@ constexpr Field proxies_field() {
           }};
 }
 
-// Printed only when it is set.
-template <auto kMember>
-constexpr Field rare_text_field(std::string_view key) {
-  Field field = text_field<kMember>(key);
-  field.print = [](std::string_view name, const ContainerState& state, std::string& text) {
-    if (!(state.*kMember).empty()) line(text, name, state.*kMember);
-  };
-  return field;
-}
-
-template <auto kMember>
-constexpr Field rare_flag_field(std::string_view key) {
-  Field field = number_field<kMember>(key);
-  field.print = [](std::string_view name, const ContainerState& state, std::string& text) {
-    if (state.*kMember) line(text, name, "1");
-  };
-  return field;
-}
-
 constexpr Field dhcp_clients_field() {
   return {"dhcp-client",
           [](std::string_view name, const ContainerState& state, std::string& text) {
@@ -274,15 +255,15 @@ constexpr Field kFields[] = {
     list_field<&ContainerState::copied_environment>("copied-environment"),
     signal_field<&ContainerState::halt_signal>("halt-signal"),
     signal_field<&ContainerState::stop_signal>("stop-signal"),
-    rare_text_field<&ContainerState::cgroup_inner>("cgroup-inner"),
-    rare_text_field<&ContainerState::cgroup_monitor>("cgroup-monitor"),
-    rare_text_field<&ContainerState::cgroup_monitor_pivot>("cgroup-monitor-pivot"),
-    rare_text_field<&ContainerState::selinux_context>("selinux"),
-    rare_flag_field<&ContainerState::shares_keyring>("shares-keyring"),
-    rare_flag_field<&ContainerState::core_scheduling>("core-scheduling"),
-    rare_flag_field<&ContainerState::ephemeral>("ephemeral"),
+    rare(text_field<&ContainerState::cgroup_inner>("cgroup-inner")),
+    rare(text_field<&ContainerState::cgroup_monitor>("cgroup-monitor")),
+    rare(text_field<&ContainerState::cgroup_monitor_pivot>("cgroup-monitor-pivot")),
+    rare(text_field<&ContainerState::selinux_context>("selinux")),
+    rare(number_field<&ContainerState::shares_keyring>("shares-keyring")),
+    rare(number_field<&ContainerState::core_scheduling>("core-scheduling")),
+    rare(number_field<&ContainerState::ephemeral>("ephemeral")),
     list_field<&ContainerState::notify_proxies>("notify-proxy"),
-    rare_text_field<&ContainerState::notify_cookie>("notify-cookie"),
+    rare(text_field<&ContainerState::notify_cookie>("notify-cookie")),
 };
 
 std::string usual_text(const Field& field) {

@@ -179,13 +179,14 @@ int run(int argc, char** argv) {
     stop(argv[2]);
     return 0;
   }
-  const bool starts = argc >= 4 && strcmp(argv[1], "start") == 0;
-  if (!starts && (argc < 4 || strcmp(argv[1], "exec") != 0)) return usage();
+  if (argc < 4) return usage();
+  const bool execs = strcmp(argv[1], "exec") == 0;
+  if (!execs && strcmp(argv[1], "start") != 0) return usage();
   Container container = {argv[2], argv[3], nullptr, nullptr, nullptr, nullptr, true, true, false};
   for (int i = 4; i < argc; ++i) {
     if (!read_word(container, argv[i])) return usage();
   }
-  if (!starts) return run_true(container);
+  if (execs) return run_true(container);
   start(container);
   return 0;
 }

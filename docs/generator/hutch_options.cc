@@ -45,7 +45,7 @@ int run(std::span<char*> arguments) {
   const OptionTables tables = document_keys(find_tests("tests"));
   if (command == "--untested") return print_untested(tables);
   if (command == "--compare") return compare(path, options_page(tables));
-  replace_file(AT_FDCWD, path, options_page(tables), 0644);
+  write_output_file(path, options_page(tables), 0644);
   return 0;
 }
 

@@ -148,7 +148,7 @@ TEST_F(StartTrace, ThatCannotBeWrittenDoesNotHideWhyTheStartFailed) {
 TEST_F(StartTrace, ThatCannotBeWrittenIsAWarningBesideARunningContainer) {
   const auto outcome = start({"--trace", "no-directory/trace.json"});
   EXPECT_EQ(outcome.status, 0);
-  EXPECT_THAT(outcome.out + outcome.err, HasSubstr("WARN: cannot write 'no-directory/trace.json'"));
+  EXPECT_THAT(outcome.out + outcome.err, HasSubstr("WARN: cannot create 'no-directory/trace.json'"));
 }
 
 TEST_F(StartTrace, IsWrittenWhenTheStartCannotBePlanned) {
