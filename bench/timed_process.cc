@@ -143,7 +143,9 @@ Runner::~Runner() {
 
 pid_t Runner::spawn(const Command& command, int output) {
   FileActions actions;
-  posix_spawn_file_actions_addopen(actions.get(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  // Not /dev/null: crun gives what it has as standard streams to the container's root, the host's device, too.
+  const std::string nothing = log_ + ".stdin";
+  posix_spawn_file_actions_addopen(actions.get(), STDIN_FILENO, nothing.c_str(), O_RDONLY | O_CREAT, 0600);
   posix_spawn_file_actions_addopen(actions.get(), STDERR_FILENO, log_.c_str(),
                                    O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
   posix_spawn_file_actions_adddup2(actions.get(), output >= 0 ? output : STDERR_FILENO, STDOUT_FILENO);

@@ -12,6 +12,7 @@ host_state() {
       2>/dev/null || true
   } | sort >"$1/cgroups"
   ip -o link show | sed -E 's/^[0-9]+: ([^:@]+)[:@].*/\1/' | sort >"$1/links"
+  stat -c '%n %u %g %a %t %T' /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty >"$1/devices"
   # A device that is detached but not yet closed has no line here.
   losetup --noheadings --list --output BACK-FILE | sort >"$1/loop devices"
   # Names that Hutch's processes and its tests' containers have; arguments tell one run from another.
@@ -25,7 +26,7 @@ host_state() {
 # compare_host_state BEFORE AFTER: prints each difference; fails when there is one.
 compare_host_state() {
   local kind status=0
-  for kind in mounts cgroups links "loop devices" processes files; do
+  for kind in mounts cgroups links devices "loop devices" processes files; do
     if ! diff --unchanged-line-format= --old-line-format='gone: %L' --new-line-format='left behind: %L' \
       "$1/$kind" "$2/$kind" >"$2/difference"; then
       # A file or process that ended meanwhile was another run's.
